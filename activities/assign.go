@@ -1,0 +1,113 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
+)
+
+// Assign gives the journey a code without a message. One journey has one code of
+// a coupon, however often it is asked for, unless the step says `new`.
+func (a *Activities) Assign(ctx context.Context, step Step) (Result, error) {
+	s, err := a.load(ctx, step)
+	if err != nil {
+		return Result{}, a.wrap(ctx, "assigning a code", step, err)
+	}
+	if result, held := s.held(); held {
+		return result, a.wrap(ctx, "assigning a code", step, a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, result.Reason))
+	}
+	code, result, err := a.claim(ctx, s, *s.doc.Assign)
+	if err != nil || result.Status != "" {
+		return result, a.wrap(ctx, "assigning a code", step, err)
+	}
+	return Result{Status: Done, Expiry: code.ExpiresAt}, nil
+}
+
+func claimOf(coupon string) campaign.AssignDoc { return campaign.AssignDoc{Coupon: coupon} }
+
+// claim takes a code and, where its coupon's codes are made in a shop, makes it
+// there. A result with a status ends the step: no code, or waiting for one.
+func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc) (*store.Assignment, Result, error) {
+	began := time.Now()
+	claim := store.Claim{
+		Key: store.ClaimKey(s.Journey, doc.Coupon, 0), Coupon: doc.Coupon, JourneyID: s.Journey, ContactID: s.contact.ID,
+		ValidFor: doc.ValidFor, Clock: s.Clock, Zone: a.Project.Zone, Waitable: true,
+	}
+	if doc.New {
+		// Another code for this step: the step itself is part of the key.
+		claim.Key, claim.New = store.ClaimKey(s.Journey, doc.Coupon, 0)+"/"+s.ID, true
+	}
+	got, err := a.Store.Claim(ctx, claim)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	a.Observe.Claimed(doc.Coupon, string(got.Status), time.Since(began))
+	switch got.Status {
+	case store.ClaimAssigned:
+		return &got.Assignment, Result{}, a.issue(ctx, &got.Assignment)
+	case store.ClaimWaiting:
+		return nil, Result{Status: Held, Reason: WaitingForSupply, Until: got.WaitUntil}, nil
+	case store.ClaimAlreadyHad:
+		return nil, Result{Status: Skipped, Reason: AlreadyHad}, nil
+	default:
+		return nil, Result{Status: Skipped, Reason: NoCode}, nil
+	}
+}
+
+// issue makes a claimed code exist in its shop. The code string is the key there:
+// asking again finds it.
+func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
+	if !code.Issuing {
+		return nil
+	}
+	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon)
+	if err != nil {
+		return err
+	}
+	issuer, ok := a.Connections.Issuer(offer.Connection)
+	if !ok {
+		return again("the coupon's shop connection is not configured", time.Minute)
+	}
+	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
+	if err != nil {
+		if integrations.ClassOf(err) == integrations.Invalid {
+			return again("the shop refuses the code", time.Minute)
+		}
+		return err
+	}
+	code.Issuing = false
+	return a.Store.MarkIssued(ctx, code.ID, externalID)
+}
+
+// Withdraw makes this journey's code of a coupon unusable, here and in its shop.
+func (a *Activities) Withdraw(ctx context.Context, step Step) (Result, error) {
+	s, err := a.load(ctx, step)
+	if err != nil {
+		return Result{}, a.wrap(ctx, "withdrawing a code", step, err)
+	}
+	codes, err := a.Store.WithdrawJourneyCode(ctx, s.Journey, s.doc.Withdraw)
+	if err == nil {
+		err = a.withdrawInShop(ctx, codes)
+	}
+	return Result{Status: Done}, a.wrap(ctx, "withdrawing a code", step, err)
+}
+
+func (a *Activities) withdrawInShop(ctx context.Context, codes []store.ShopCode) error {
+	for _, code := range codes {
+		issuer, ok := a.Connections.Issuer(code.Connection)
+		if !ok {
+			return again("the coupon's shop connection is not configured", time.Minute)
+		}
+		offer := integrations.Offer{Coupon: code.Coupon, ExternalID: code.ExternalID}
+		if err := issuer.Withdraw(ctx, offer, code.Code); err != nil {
+			return err
+		}
+		if err := a.Store.MarkWithdrawnInShop(ctx, code.AssignmentID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
+)
+
+const (
+	// callTimeout bounds one vendor call; the attempt's deadline in the ledger is
+	// later, so that a call that is still under way is never taken for lost.
+	callTimeout   = 15 * time.Second
+	attemptMargin = 5 * time.Second
+	vendorBackoff = 5 * time.Second
+)
+
+// deliver renders a message, opens its attempt in the ledger and calls the vendor.
+func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, outlet Outlet, code *store.Assignment) (Result, error) {
+	rendered, version, err := a.render(ctx, s, m, code)
+	if err != nil {
+		var broken *renderError
+		if errors.As(err, &broken) {
+			a.Log.WarnContext(ctx, "a template can't be rendered; mend it and apply, or resume the journey", "journey", s.Journey,
+				"step", s.ID, "template", m.Template, "error", broken)
+			return a.park(ctx, s, RenderError)
+		}
+		return Result{}, err
+	}
+	m.TemplateVersion = version
+	begun, reason, err := a.begin(ctx, s, m)
+	if err != nil {
+		return Result{}, err
+	}
+	if begun == nil {
+		// Something changed between the first look and the last; decide anew.
+		return Result{}, again(reason, 100*time.Millisecond)
+	}
+	return a.call(ctx, s, begun, outlet, rendered)
+}
+
+// begin opens the attempt in one transaction with the last look at the gate.
+func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*store.Message, string, error) {
+	reason := "another attempt is under way"
+	begun, err := a.Store.BeginCall(ctx, m, callTimeout+attemptMargin, func(tx store.Tx) (bool, error) {
+		gate, err := a.Store.SendGate(ctx, tx, m, activity.GetInfo(ctx).ScheduledTime)
+		if err != nil {
+			return false, err
+		}
+		if stop, _ := stops(gate, m); stop != "" {
+			reason = stop
+			return false, nil
+		}
+		if m.AssignmentID != 0 && unusable(&store.Assignment{State: gate.CodeState, ExpiresAt: expiry(gate.CodeExpires)}, gate.Now) != "" {
+			reason = "the code changed"
+			return false, nil
+		}
+		return true, nil
+	})
+	return begun, reason, err
+}
+
+func expiry(at time.Time) time.Time {
+	if at.Unix() == 0 {
+		return time.Time{}
+	}
+	return at
+}
+
+// call makes the vendor call of an open attempt and reports on it. The call isn't
+// cut short when the worker stops: an answer that nobody hears is worse.
+func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outlet Outlet, out integrations.Message) (Result, error) {
+	out.ID, out.To = m.ID, m.Address
+	out.Marketing = m.Kind == campaign.Marketing
+	out.StatusURL = a.statusURL(outlet.Name, m.ID)
+	out.Deadline = time.Now().Add(callTimeout)
+	if out.Marketing {
+		out.UnsubscribeURL = a.unsubscribeURL(ctx, m.ContactID, m.Channel)
+	}
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	sent, err := outlet.Channel.Send(callCtx, out)
+	outcome, after := classify(sent, err)
+	reportCtx, cancelReport := context.WithTimeout(context.WithoutCancel(ctx), attemptMargin)
+	defer cancelReport()
+	moved, reportErr := a.Store.EndCall(reportCtx, m, outcome)
+	if reportErr != nil {
+		return Result{}, reportErr
+	}
+	a.Observe.Sent(m.Channel, m.Connection, outcome.State)
+	if !moved {
+		return Result{}, again("the message moved on", 0)
+	}
+	switch outcome.State {
+	case store.MessageAccepted:
+		if s == nil {
+			return Result{Status: Done}, nil
+		}
+		return a.sent(reportCtx, s, m.AssignmentID)
+	case store.MessageRefused:
+		return Result{Status: Failed, Reason: outcome.Reason}, nil
+	case store.MessageUnknown:
+		return Result{}, again(UnknownOutcome, time.Second)
+	default:
+		return Result{}, again("the vendor took nothing", after)
+	}
+}
+
+// classify turns a vendor's answer into what the ledger keeps of it and, where it
+// may be tried again, how long to wait.
+func classify(sent integrations.Sent, err error) (store.Outcome, time.Duration) {
+	if err == nil {
+		return store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID}, 0
+	}
+	var vendor *integrations.Error
+	if !errors.As(err, &vendor) {
+		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}, 0
+	}
+	switch vendor.Class {
+	case integrations.Invalid:
+		return store.Outcome{State: store.MessageRefused, Reason: VendorRefused, Detail: vendor.Code + " " + vendor.Detail}, 0
+	case integrations.Suppressed:
+		return store.Outcome{State: store.MessageRefused, Reason: Suppressed, Detail: vendor.Code + " " + vendor.Detail}, 0
+	case integrations.Retry, integrations.RateLimited:
+		return store.Outcome{State: store.MessageReserved, Detail: vendor.Code + " " + vendor.Detail}, max(vendor.RetryAfter, vendorBackoff)
+	case integrations.Auth:
+		// A person has to mend the connection; until then a try a minute is enough.
+		return store.Outcome{State: store.MessageReserved, Reason: "auth", Detail: vendor.Code + " " + vendor.Detail}, time.Minute
+	default:
+		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: vendor.Code + " " + vendor.Detail}, 0
+	}
+}
+
+func (a *Activities) statusURL(connection, messageID string) string {
+	return a.Project.PublicURL + "/hooks/" + connection + "/status?m=" + messageID
+}

@@ -1,0 +1,67 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/store"
+)
+
+// scene is all that an activity knows before it acts: whose journey it is, in
+// which version, at which step.
+type scene struct {
+	Step
+	journey *store.Journey
+	version *store.Version
+	doc     campaign.StepDoc
+	contact *store.Contact
+}
+
+func (a *Activities) load(ctx context.Context, step Step) (*scene, error) {
+	journey, err := a.Store.Journey(ctx, a.Store.Pool, step.Journey)
+	if err != nil {
+		return nil, err
+	}
+	version, err := a.Store.Version(ctx, a.Store.Pool, journey.CampaignID, journey.Version)
+	if err != nil {
+		return nil, err
+	}
+	if step.Index < 0 || step.Index >= len(version.Program.Docs) {
+		return nil, fmt.Errorf("finding step %d of %s version %d: %w", step.Index, journey.Campaign, journey.Version, store.ErrNotFound)
+	}
+	contact, err := a.Store.Contact(ctx, a.Store.Pool, journey.ContactID)
+	if err != nil {
+		return nil, err
+	}
+	return &scene{Step: step, journey: journey, version: version, doc: version.Program.Docs[step.Index], contact: contact}, nil
+}
+
+// zone is the contact's own time zone, else the campaign's, else the project's.
+func (a *Activities) zone(s *scene) *time.Location {
+	fallback := a.Project.Zone
+	if name := s.version.Campaign.TimeZone; name != "" {
+		if zone, err := time.LoadLocation(name); err == nil {
+			fallback = zone
+		}
+	}
+	return s.contact.Location(fallback)
+}
+
+// held is the answer of every acting step while its campaign is paused.
+func (s *scene) held() (Result, bool) {
+	if s.journey.CampaignState == "paused" {
+		return Result{Status: Held, Reason: CampaignPaused}, true
+	}
+	return Result{}, false
+}
+
+// park says in Postgres that the journey is held until something is mended, so
+// that whoever mends it finds the journey.
+func (a *Activities) park(ctx context.Context, s *scene, reason string) (Result, error) {
+	if err := a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, reason); err != nil {
+		return Result{}, err
+	}
+	return Result{Status: Held, Reason: reason}, nil
+}

@@ -1,0 +1,81 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"scrip.dev/scrip/store"
+)
+
+// UpkeepInput is empty; it leaves room.
+type UpkeepInput struct{}
+
+// Upkeep counts what one round of maintenance did.
+type Upkeep struct {
+	Expired   int `json:"expired"`   // codes and coupons whose expiry became an event
+	Lost      int `json:"lost"`      // journeys that Temporal no longer knows
+	Restarted int `json:"restarted"` // entries whose start was never told to Temporal
+	Dropped   int `json:"dropped"`   // payloads past the time they are kept
+}
+
+// Executions is what maintenance asks Temporal: whether a journey still runs.
+type Executions interface {
+	// Running returns serviceerror.NotFound for a journey that Temporal doesn't know.
+	Running(ctx context.Context, campaign, journey string) (bool, error)
+}
+
+// lostBatch is how many open journeys one round asks Temporal about.
+const lostBatch = 200
+
+// Maintain does one round of upkeep. Every part is harmless when repeated, and one
+// that fails doesn't keep the others from their turn.
+func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error) {
+	var done Upkeep
+	var errs []error
+	note := func(count *int, n int, err error) {
+		*count += n
+		errs = append(errs, err)
+	}
+	n, err := a.Store.RaiseExpired(ctx, a.Project.Clock)
+	note(&done.Expired, n, err)
+	n, err = a.Store.RestartForgotten(ctx, time.Minute)
+	note(&done.Restarted, n, err)
+	n, err = a.closeLost(ctx)
+	note(&done.Lost, n, err)
+	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
+	note(&done.Dropped, n, err)
+	return done, a.wrap(ctx, "maintaining", Step{}, errors.Join(errs...))
+}
+
+// closeLost ends journeys whose workflow is gone without having ended them: it was
+// terminated, or Temporal's database was lost. Their unseen codes return.
+func (a *Activities) closeLost(ctx context.Context) (int, error) {
+	journeys, err := a.Store.LongOpenJourneys(ctx, lostBatch)
+	if err != nil {
+		return 0, err
+	}
+	lost := 0
+	for _, j := range journeys {
+		running, err := a.Executions.Running(ctx, j.Campaign, j.ID)
+		var gone *serviceerror.NotFound
+		if err != nil && !errors.As(err, &gone) {
+			return lost, err
+		}
+		if running {
+			continue
+		}
+		ended, err := a.Store.EndJourney(ctx, store.Ending{Journey: j.ID, Outcome: "lost", Settle: true})
+		if err != nil {
+			return lost, err
+		}
+		if err := a.withdrawInShop(ctx, ended.Withdraw); err != nil {
+			return lost, err
+		}
+		a.Observe.Ended(j.Campaign, ended.Outcome)
+		lost++
+	}
+	return lost, nil
+}

@@ -1,0 +1,141 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
+	"scrip.dev/scrip/template"
+)
+
+// renderError is a template's fault, not the database's: it can be mended, and
+// the message sent then.
+type renderError struct{ error }
+
+// templates caches parsed template versions, which never change.
+type templates struct {
+	sync.RWMutex
+	byVersion map[templateKey]*template.Template
+}
+
+type templateKey struct {
+	name string
+	no   int
+}
+
+// render makes the message from the newest version of its template.
+func (a *Activities) render(ctx context.Context, s *scene, m store.Message, code *store.Assignment) (integrations.Message, int, error) {
+	t, version, err := a.template(ctx, m.Template)
+	if err != nil {
+		return integrations.Message{}, 0, err
+	}
+	vars, err := a.variables(ctx, s, code)
+	if err != nil {
+		return integrations.Message{}, 0, err
+	}
+	vars["unsubscribe_url"] = a.unsubscribeURL(ctx, m.ContactID, m.Channel)
+	for name, value := range s.doc.Send.With {
+		vars[name] = value
+	}
+	rendered, err := t.Render(m.Channel, vars)
+	if err != nil {
+		return integrations.Message{}, 0, &renderError{err}
+	}
+	return integrations.Message{Subject: rendered.Subject, HTML: rendered.HTML, Text: rendered.Text,
+		TemplateID: rendered.TemplateID, Data: rendered.Data}, version, nil
+}
+
+func (a *Activities) template(ctx context.Context, name string) (*template.Template, int, error) {
+	no, err := a.Store.TemplateNo(ctx, a.Store.Pool, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, 0, &renderError{err}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	key := templateKey{name, no}
+	a.templates.RLock()
+	t := a.templates.byVersion[key]
+	a.templates.RUnlock()
+	if t != nil {
+		return t, no, nil
+	}
+	files, err := a.Store.TemplateFiles(ctx, a.Store.Pool, name, no)
+	if err != nil {
+		return nil, 0, err
+	}
+	if t, err = template.Parse(name, files); err != nil {
+		return nil, 0, &renderError{err}
+	}
+	a.templates.Lock()
+	defer a.templates.Unlock()
+	if a.templates.byVersion == nil {
+		a.templates.byVersion = map[templateKey]*template.Template{}
+	}
+	a.templates.byVersion[key] = t
+	return t, no, nil
+}
+
+// variables is what templates see: the person as of now, the event that started
+// the journey, its codes.
+func (a *Activities) variables(ctx context.Context, s *scene, newest *store.Assignment) (map[string]any, error) {
+	trigger, err := a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID)
+	if err != nil {
+		return nil, err
+	}
+	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+	if err != nil {
+		return nil, err
+	}
+	zone := a.zone(s)
+	all := map[string]any{}
+	for i := range codes {
+		all[codes[i].Coupon] = printable(&codes[i], s, zone)
+	}
+	vars := map[string]any{
+		"contact": s.contact.CEL(), "trigger": trigger, "event": trigger, "codes": all,
+		"entry":   map[string]any{"at": s.journey.CreatedAt.In(zone), "number": s.journey.EntryNo},
+		"now":     s.Clock.Virtual(time.Now()).In(zone),
+		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
+	}
+	if newest != nil {
+		vars["code"] = printable(newest, s, zone)
+		coupon, err := a.Store.Coupon(ctx, a.Store.Pool, newest.Coupon)
+		if err != nil {
+			return nil, err
+		}
+		vars["coupon"] = couponVariables(coupon)
+	}
+	return vars, nil
+}
+
+// printable is a code as a template prints it; its expiry is the one that the
+// person's calendar will show, also under a development clock.
+func printable(code *store.Assignment, s *scene, zone *time.Location) template.Code {
+	c := template.Code{Code: code.Code, Coupon: code.Coupon}
+	if !code.ExpiresAt.IsZero() {
+		c.ExpiresAt = s.Clock.Virtual(code.ExpiresAt).In(zone)
+	}
+	return c
+}
+
+func couponVariables(c *store.CouponRow) map[string]any {
+	d := c.Doc.Discount
+	return map[string]any{
+		"name": c.Doc.Name, "percentage": d.Percentage.InexactFloat64(), "amount": d.Amount.InexactFloat64(),
+		"currency": d.Currency, "free_shipping": d.FreeShipping, "text": d.Text, "min_order": c.Doc.Limits.MinOrder.InexactFloat64(),
+	}
+}
+
+// unsubscribeURL is the one-click address of one person on one channel.
+func (a *Activities) unsubscribeURL(ctx context.Context, contactID, channel string) string {
+	token, err := a.Store.UnsubscribeToken(ctx, contactID, channel)
+	if err != nil {
+		a.Log.ErrorContext(ctx, "making an unsubscribe address failed", "error", err)
+		return ""
+	}
+	return a.Project.PublicURL + "/u/" + token
+}

@@ -1,0 +1,256 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/store"
+)
+
+const defaultLate = 24 * time.Hour
+
+// Send sends the message of a send step, at most once. It decides in this order:
+// what the ledger already knows; whether the message may go, and now; which code
+// it carries; then it calls the vendor. A message that doesn't go is a row with
+// one reason.
+func (a *Activities) Send(ctx context.Context, step Step) (Result, error) {
+	s, err := a.load(ctx, step)
+	if err != nil {
+		return Result{}, a.wrap(ctx, "sending", step, err)
+	}
+	result, err := a.send(ctx, s)
+	return result, a.wrap(ctx, "sending", step, err)
+}
+
+func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
+	if s.journey.State == "parked" {
+		if err := a.Store.UnparkJourney(ctx, a.Store.Pool, s.Journey); err != nil {
+			return Result{}, err
+		}
+	}
+	m := store.Message{
+		SendKey: s.Journey + "/" + s.ID, JourneyID: s.Journey, Step: s.ID, ContactID: s.contact.ID,
+		Channel: s.doc.Send.Channel, Kind: s.doc.Send.Kind, Template: s.doc.Send.Template, TimeZone: a.zone(s).String(),
+	}
+	known, err := a.Store.MessageByKey(ctx, a.Store.Pool, m.SendKey)
+	if err != nil {
+		return Result{}, err
+	}
+	if known != nil && known.State != store.MessageReserved {
+		return a.knownMessage(ctx, s, known)
+	}
+	outlet, ok := a.Connections.Outlet(m.Channel, s.doc.Send.Connection)
+	if !ok {
+		return a.skip(ctx, s, m, NoConnection)
+	}
+	m.Connection = outlet.Name
+	m.Address = s.contact.Address(m.Channel)
+	if result, stop, err := a.mayGo(ctx, s, m, outlet); stop || err != nil {
+		return result, err
+	}
+	code, result, err := a.codeForSend(ctx, s, &m)
+	if err != nil || result.Status != "" {
+		return result, err
+	}
+	return a.deliver(ctx, s, m, outlet, code)
+}
+
+// mayGo asks everything that can stop or hold a message before a code is claimed
+// for it.
+func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outlet Outlet) (Result, bool, error) {
+	gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, activity.GetInfo(ctx).ScheduledTime)
+	if err != nil {
+		return Result{}, true, err
+	}
+	reason, held := stops(gate, m)
+	switch {
+	case held:
+		result, err := a.hold(ctx, s, reason)
+		return result, true, err
+	case reason == "" && !outlet.Open(m.Address):
+		reason = NotLive
+	case reason == "" && s.tooLate(gate.Now):
+		reason = TooLate
+	}
+	if reason != "" {
+		result, err := a.skip(ctx, s, m, reason)
+		return result, true, err
+	}
+	opens, err := a.nextOpen(s, m, gate.Now)
+	if err == nil && opens.After(gate.Now) {
+		return Result{Status: Held, Reason: OutOfWindow, Until: opens}, true, nil
+	}
+	return Result{}, false, err
+}
+
+// stops gives the one reason for which a message may not go, and whether that
+// only holds it.
+func stops(g store.Gate, m store.Message) (reason string, held bool) {
+	marketing := m.Kind == campaign.Marketing
+	switch {
+	case g.JourneyState == "ended":
+		return JourneyOver, false
+	case g.CampaignState == "paused":
+		return CampaignPaused, true
+	case g.KillSwitch && marketing:
+		return KillSwitch, true
+	case m.JourneyID != "" && g.EventsWaiting:
+		return EventsWaiting, true
+	case m.Address == "":
+		return NoAddress, false
+	case marketing && g.Consent != event.Granted:
+		return NoConsent, false
+	case g.Suppressed != "" && (marketing || g.SuppressedHard):
+		return Suppressed, false
+	}
+	return "", false
+}
+
+// hold parks what a person has to release, and asks again by itself where time
+// alone helps.
+func (a *Activities) hold(ctx context.Context, s *scene, reason string) (Result, error) {
+	if reason == EventsWaiting {
+		return Result{}, again(EventsWaiting, 200*time.Millisecond)
+	}
+	return a.park(ctx, s, reason)
+}
+
+func (s *scene) tooLate(now time.Time) bool {
+	late := s.doc.Send.Late
+	if late == 0 {
+		late = defaultLate
+	}
+	return !s.Due.IsZero() && now.After(s.Due.Add(s.Clock.Shorten(late)))
+}
+
+// nextOpen is the next moment that lies outside the channel's quiet hours and
+// inside the step's window, by the contact's clock. Where no moment is in both,
+// the window that the step names wins.
+func (a *Activities) nextOpen(s *scene, m store.Message, now time.Time) (time.Time, error) {
+	zone, windows := a.zone(s), []string{}
+	if quiet := a.Project.QuietHours[m.Channel]; quiet != "" && m.Kind == campaign.Marketing {
+		hours, err := campaign.ParseWindow(quiet)
+		if err != nil {
+			return time.Time{}, err
+		}
+		windows = append(windows, hours.Complement().String())
+	}
+	if s.doc.Send.Between != "" {
+		windows = append(windows, s.doc.Send.Between)
+	}
+	at := s.Clock.Virtual(now)
+	for range 4 {
+		before := at
+		for _, window := range windows {
+			var err error
+			if at, err = campaign.NextOpen(at, window, zone); err != nil {
+				return time.Time{}, err
+			}
+		}
+		if at.Equal(before) {
+			break
+		}
+	}
+	return s.Clock.Real(at), nil
+}
+
+// skip writes the one reason for which a message was not sent.
+func (a *Activities) skip(ctx context.Context, s *scene, m store.Message, reason string) (Result, error) {
+	if reason == JourneyOver {
+		return Result{Status: Skipped, Reason: reason}, nil
+	}
+	if m.Connection == "" {
+		m.Connection = s.doc.Send.Connection
+	}
+	if err := a.Store.SkipMessage(ctx, a.Store.Pool, m, reason); err != nil {
+		return Result{}, err
+	}
+	a.Observe.Skipped(m.Channel, reason)
+	return Result{Status: Skipped, Reason: reason}, nil
+}
+
+// codeForSend gives the code that the message carries: a claimed one where the
+// step names a coupon, else the journey's newest. A result with a status ends the
+// step.
+func (a *Activities) codeForSend(ctx context.Context, s *scene, m *store.Message) (*store.Assignment, Result, error) {
+	var code *store.Assignment
+	if s.doc.Send.Coupon != "" {
+		claimed, result, err := a.claim(ctx, s, claimOf(s.doc.Send.Coupon))
+		if err != nil || result.Status != "" {
+			if result.Status == Skipped {
+				result, err = a.skip(ctx, s, *m, result.Reason)
+			}
+			return nil, result, err
+		}
+		code = claimed
+	} else {
+		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+		if err != nil || len(codes) == 0 {
+			return nil, Result{}, err
+		}
+		code = &codes[len(codes)-1]
+	}
+	if reason := unusable(code, time.Now()); reason != "" {
+		result, err := a.skip(ctx, s, *m, reason)
+		return nil, result, err
+	}
+	m.AssignmentID = code.ID
+	return code, Result{}, nil
+}
+
+// unusable says why a code must not go out (any more).
+func unusable(code *store.Assignment, now time.Time) string {
+	switch {
+	case code.State == "redeemed":
+		return CodeUsed
+	case code.State == "expired", !code.ExpiresAt.IsZero() && !now.Before(code.ExpiresAt):
+		return CodeExpired
+	case code.State == "withdrawn", code.State == "returned":
+		return NoCode
+	}
+	return ""
+}
+
+// knownMessage answers for a message that the ledger has a word about.
+func (a *Activities) knownMessage(ctx context.Context, s *scene, m *store.Message) (Result, error) {
+	switch m.State {
+	case store.MessageAccepted:
+		return a.sent(ctx, s, m.AssignmentID)
+	case store.MessageSkipped:
+		return Result{Status: Skipped, Reason: m.Reason}, nil
+	case store.MessageRefused:
+		return Result{Status: Failed, Reason: m.Reason}, nil
+	case store.MessageParked:
+		return a.park(ctx, s, UnknownOutcome)
+	case store.MessageCalling:
+		if rest := time.Until(m.Deadline); rest > 0 {
+			return Result{}, again("another attempt is under way", rest)
+		}
+		if _, err := a.Store.EndCall(ctx, m, store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}); err != nil {
+			return Result{}, err
+		}
+		return Result{}, again(UnknownOutcome, 0)
+	case store.MessageUnknown:
+		return a.settle(ctx, s, m)
+	}
+	return Result{}, fmt.Errorf("reading a message in state %s", m.State)
+}
+
+// sent is the result of a message that the vendor has.
+func (a *Activities) sent(ctx context.Context, s *scene, assignmentID int64) (Result, error) {
+	result := Result{Status: Done}
+	if assignmentID == 0 {
+		return result, nil
+	}
+	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+	if err != nil || len(codes) == 0 {
+		return result, err
+	}
+	result.Expiry = codes[len(codes)-1].ExpiresAt
+	return result, nil
+}

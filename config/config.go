@@ -1,0 +1,137 @@
+// Package config reads scrip.yaml, the settings of a project folder.
+//
+// Defaults stand in a literal, the file changes them, the environment changes
+// both. Secrets are not written into the file: a value of `${NAME}` is taken
+// from the environment variable NAME, or from the file that NAME_FILE names.
+package config
+
+import (
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/integrations"
+)
+
+// File is the name of the settings file in a project folder.
+const File = "scrip.yaml"
+
+// Config is the settings of one project.
+type Config struct {
+	Dir       string // the project folder, as it was named
+	Project   string // a short name, shown in the banner and in traces
+	TimeZone  string // IANA; the zone of dates in the project's files
+	Currency  string // ISO 4217; the currency of numbers in expressions
+	PublicURL string // where vendors and readers of e-mails reach the starter; no trailing slash
+	Listen    string // host:port of the starter
+	Database  Database
+	Worker    Worker
+	// KeepBodies is how long vendors' payloads are kept after they came in.
+	KeepBodies time.Duration
+	// ClockHour is how long an hour takes. Anything but an hour is a clock for
+	// development, refused beside a live connection.
+	ClockHour time.Duration
+	// QuietHours is by channel "21:00-08:00" in the contact's zone; "" is none.
+	QuietHours map[string]string
+	Teams      map[string]Team
+	// Defaults names by use ("email", "sms", "shop") the connection that is meant
+	// where a file doesn't say which.
+	Defaults    map[string]string
+	Connections map[string]Connection
+
+	positions map[string]campaign.Pos // key -> where it stands in the file
+}
+
+// Database is where Postgres is.
+type Database struct {
+	URL            integrations.Secret // postgres://…; may carry a password
+	MaxConnections int                 // of this process; 0 leaves the driver's default
+}
+
+// Worker is how much a worker does at once.
+type Worker struct {
+	Listen               string // host:port of its health and metrics; empty: none
+	CachedWorkflows      int    // journeys kept in memory between their steps
+	ConcurrentActivities int    // vendor calls and slow steps under way
+}
+
+// Team is whom a `notify:` step or a failing campaign tells.
+type Team struct {
+	Email string
+}
+
+// Policies for a message whose outcome nobody can tell.
+const (
+	Park   = "park"   // a person decides
+	Resend = "resend" // it is sent again once the vendor's later messages are confirmed
+)
+
+// Connection is one configured account at a vendor.
+type Connection struct {
+	Name string
+	Kind string // the word of the catalogue: shopify
+	// Live says that real people may be reached. Nothing is sent without it.
+	Live bool
+	// Sandbox says that the vendor is a stand-in: messages go to it without Live.
+	Sandbox bool
+	// OnlyTo are the only addresses that are written to; empty: no limit.
+	OnlyTo []string
+	// EvidenceWindow is how long delivery webhooks are awaited before OnUnknown
+	// applies.
+	EvidenceWindow time.Duration
+	OnUnknown      string // Park or Resend
+
+	pos      campaign.Pos
+	settings []*ast.MappingValueNode // the vendor's own keys
+}
+
+func defaults() *Config {
+	return &Config{
+		Project:     "scrip",
+		TimeZone:    "UTC",
+		Currency:    "EUR",
+		Listen:      "127.0.0.1:8080",
+		Worker:      Worker{CachedWorkflows: 256, ConcurrentActivities: 64},
+		KeepBodies:  30 * 24 * time.Hour,
+		ClockHour:   time.Hour,
+		QuietHours:  map[string]string{"sms": "21:00-08:00", "whatsapp": "21:00-08:00"},
+		Teams:       map[string]Team{},
+		Defaults:    map[string]string{},
+		Connections: map[string]Connection{},
+		positions:   map[string]campaign.Pos{},
+	}
+}
+
+func defaultConnection(name string, pos campaign.Pos) Connection {
+	return Connection{Name: name, EvidenceWindow: 15 * time.Minute, OnUnknown: Park, pos: pos}
+}
+
+// Zone is the project's time zone.
+func (c *Config) Zone() *time.Location {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// Clock is the clock that journeys run on; start is the moment at which it and
+// the real time agreed, the same for every process of the project.
+func (c *Config) Clock(start time.Time) campaign.Clock {
+	if c.ClockHour == time.Hour {
+		return campaign.Clock{}
+	}
+	return campaign.Clock{Start: start, Scale: float64(time.Hour) / float64(c.ClockHour)}
+}
+
+// ConnectionNames are sorted.
+func (c *Config) ConnectionNames() []string {
+	names := make([]string, 0, len(c.Connections))
+	for name := range c.Connections {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/integrations"
+)
+
+// lookup reads NAME, or the file that NAME_FILE names, without the line break at
+// its end. Secrets of containers come as files.
+func lookup(env func(string) string, name string) (value string, found bool, err error) {
+	if value = env(name); value != "" {
+		return value, true, nil
+	}
+	path := env(name + "_FILE")
+	if path == "" {
+		return "", false, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, fmt.Errorf("reading the file that %s_FILE names: %w", name, err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), true, nil
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`)
+
+// expand replaces ${NAME} and ${NAME:-default} in a value.
+func expand(value string, env func(string) string) (string, error) {
+	var failed error
+	expanded := variable.ReplaceAllStringFunc(value, func(match string) string {
+		parts := variable.FindStringSubmatch(match)
+		found, ok, err := lookup(env, parts[1])
+		switch {
+		case err != nil:
+			failed = err
+		case !ok && parts[2] != "":
+			return strings.TrimPrefix(parts[2], ":-")
+		case !ok:
+			failed = fmt.Errorf("the environment variable %s is not set; set it, or %s_FILE to a file that holds the value", parts[1], parts[1])
+		}
+		return found
+	})
+	return expanded, failed
+}
+
+// overrides are the environment variables that change a setting of the file.
+var overrides = []struct {
+	name, key string
+	set       func(c *Config, value string) error
+}{
+	{"SCRIP_PROJECT", "project", func(c *Config, v string) error { c.Project = v; return nil }},
+	{"SCRIP_TIME_ZONE", "time_zone", func(c *Config, v string) error { c.TimeZone = v; return nil }},
+	{"SCRIP_CURRENCY", "currency", func(c *Config, v string) error { c.Currency = v; return nil }},
+	{"SCRIP_PUBLIC_URL", "public_url", func(c *Config, v string) error { c.PublicURL = v; return nil }},
+	{"SCRIP_LISTEN", "listen", func(c *Config, v string) error { c.Listen = v; return nil }},
+	{"SCRIP_WORKER_LISTEN", "worker.listen", func(c *Config, v string) error { c.Worker.Listen = v; return nil }},
+	{"SCRIP_KEEP_BODIES", "keep_bodies", func(c *Config, v string) error { return setDuration(&c.KeepBodies, v) }},
+	{"SCRIP_CLOCK_HOUR", "clock.hour", func(c *Config, v string) error { return setDuration(&c.ClockHour, v) }},
+	{"DATABASE_URL", "database.url", func(c *Config, v string) error { c.Database.URL = integrations.Secret(v); return nil }},
+	{"SCRIP_DATABASE_MAX_CONNECTIONS", "database.max_connections", func(c *Config, v string) (err error) {
+		if c.Database.MaxConnections, err = strconv.Atoi(v); err != nil {
+			return fmt.Errorf("%q is not a number", v)
+		}
+		return nil
+	}},
+}
+
+func (c *Config) override(env func(string) string) Problems {
+	var problems Problems
+	for _, o := range overrides {
+		value, found, err := lookup(env, o.name)
+		if err == nil && found {
+			err = o.set(c, value)
+			c.positions[o.key] = campaign.Pos{File: "environment variable " + o.name}
+		}
+		if err != nil {
+			problems = append(problems, Problem{campaign.Pos{File: "environment variable " + o.name}, o.key, err.Error()})
+		}
+	}
+	return problems
+}
+
+// setDuration reads the durations of campaign files; shorter ones than a second
+// (100ms) only the way Go writes them.
+func setDuration(into *time.Duration, text string) error {
+	d, err := campaign.ParseDuration(text)
+	if err != nil {
+		short, shortErr := time.ParseDuration(text)
+		if shortErr != nil || short >= time.Second {
+			return err
+		}
+		d = short
+	}
+	*into = d
+	return nil
+}

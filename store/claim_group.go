@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/campaign"
+)
+
+// Two ways in which a group's transaction is begun again.
+var (
+	// errLockNeeded: the pool is short or somebody waits for it, which only the
+	// holder of the coupon's lock can judge.
+	errLockNeeded = errors.New("the coupon's lock is needed")
+	// errKeyTaken: another process has just claimed one of the keys. Its commit has
+	// been waited for, so the next try reads its code.
+	errKeyTaken = errors.New("a key was claimed meanwhile")
+)
+
+// claimTx is one transaction over the claims of one coupon and set.
+type claimTx struct {
+	store  *Store
+	tx     pgx.Tx
+	coupon *CouponRow
+	set    string
+	now    time.Time
+	locked bool // the coupon's lock is held, else only claims beside this one run
+}
+
+// claimGroup answers claims of one coupon and set in one transaction.
+func (s *Store) claimGroup(ctx context.Context, group []*claimRequest) error {
+	locked := false
+	for range 20 {
+		err := s.InTx(ctx, func(tx pgx.Tx) error {
+			t := &claimTx{store: s, tx: tx, set: group[0].Set, now: time.Now().UTC(), locked: locked}
+			return t.answer(ctx, group)
+		})
+		switch {
+		case errors.Is(err, errLockNeeded):
+			locked = true
+		case !errors.Is(err, errKeyTaken):
+			return err
+		}
+	}
+	return errKeyTaken
+}
+
+// answer finds what the group's keys have, gives codes to those that have none,
+// and decides about those for whom nothing is left.
+func (t *claimTx) answer(ctx context.Context, group []*claimRequest) error {
+	if err := t.open(ctx, group[0].Coupon); err != nil {
+		return err
+	}
+	fresh, err := t.known(ctx, group)
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	fresh = t.refuseOver(fresh)
+	if len(fresh) == 0 {
+		return nil
+	}
+	if (t.coupon.waiters > 0 || t.bounded()) && !t.locked {
+		return errLockNeeded
+	}
+	free := true
+	if t.coupon.waiters > 0 {
+		if free, err = t.serveWaiters(ctx); err != nil {
+			return err
+		}
+		// One of those just served may be asking here again.
+		if fresh, err = t.known(ctx, fresh); err != nil {
+			return err
+		}
+	}
+	left := fresh
+	if free {
+		if left, err = t.give(ctx, fresh); err != nil {
+			return err
+		}
+	}
+	if len(left) > 0 && !t.locked {
+		return errLockNeeded
+	}
+	if err := t.turnAway(ctx, left); err != nil {
+		return err
+	}
+	return t.warn(ctx, len(left) > 0)
+}
+
+// open reads the coupon and keeps publishers out while this transaction runs;
+// other processes' claims may run beside it unless the lock is taken.
+func (t *claimTx) open(ctx context.Context, name string) (err error) {
+	lock := ` FOR SHARE OF coupon`
+	if t.locked {
+		lock = ` FOR NO KEY UPDATE OF coupon`
+	}
+	t.coupon, err = scanCoupon(t.tx.QueryRow(ctx, `SELECT `+couponColumns+` FROM coupon WHERE name = $1`+lock, name))
+	if err != nil {
+		return fmt.Errorf("loading the coupon: %w", err)
+	}
+	return nil
+}
+
+// bounded says whether the coupon's total bounds how many codes go out. A shared
+// code's total bounds its uses instead.
+func (t *claimTx) bounded() bool {
+	return t.coupon.Doc.Limits.Total > 0 && t.coupon.Pool != campaign.PoolShared
+}
+
+// refuseOver answers claims of a coupon that is switched off or past its last
+// day, and returns the others.
+func (t *claimTx) refuseOver(requests []*claimRequest) []*claimRequest {
+	open := requests[:0:0]
+	for _, r := range requests {
+		expires := r.expiry(t.coupon.Doc, t.now)
+		if t.coupon.State != CouponActive || !expires.IsZero() && !expires.After(t.now) {
+			r.result = ClaimResult{Status: ClaimInactive}
+			continue
+		}
+		open = append(open, r)
+	}
+	return open
+}
+
+// known answers the requests whose keys have codes already and returns the
+// others, one a key; those that repeat a key in the group get its answer, too.
+func (t *claimTx) known(ctx context.Context, group []*claimRequest) ([]*claimRequest, error) {
+	keys := make([]string, len(group))
+	for i, r := range group {
+		r.key = r.Key
+		r.ofContact = t.coupon.Doc.OnePer == "contact" && r.ContactID != ""
+		if r.ofContact {
+			r.key = contactKeyPrefix + r.ContactID + "/" + t.coupon.Name
+		}
+		keys[i] = r.key
+	}
+	had, err := assignmentsByKey(ctx, t.tx, keys)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make([]*claimRequest, 0, len(group))
+	for _, r := range group {
+		a, ok := had[r.key]
+		if !ok {
+			fresh = append(fresh, r)
+			continue
+		}
+		if err := t.repeat(ctx, r, a); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// repeat answers a claim whose key has a code. A contact's code is shared with
+// the journey that asks while it can be used.
+func (t *claimTx) repeat(ctx context.Context, r *claimRequest, a Assignment) error {
+	r.result = ClaimResult{Status: ClaimAssigned, Assignment: a}
+	if !r.ofContact || a.JourneyID == r.JourneyID && r.JourneyID != "" {
+		return nil
+	}
+	if !a.usable(t.now) {
+		r.result.Status = ClaimAlreadyHad
+		return nil
+	}
+	return t.share(ctx, r, a.ID)
+}
+
+func (t *claimTx) share(ctx context.Context, r *claimRequest, assignmentID int64) error {
+	if r.JourneyID == "" {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `INSERT INTO assignment_share (assignment_id, journey_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		assignmentID, r.JourneyID)
+	if err != nil {
+		return fmt.Errorf("sharing the contact's code: %w", err)
+	}
+	return nil
+}
+
+// give hands out codes to requests without one, in their order, as far as the
+// pool and the coupon's total last. It returns those that are left over.
+func (t *claimTx) give(ctx context.Context, requests []*claimRequest) (left []*claimRequest, err error) {
+	first, again := firstOfKey(requests)
+	allowed := first
+	if t.bounded() {
+		allowed = first[:max(0, min(len(first), t.coupon.Doc.Limits.Total-int(t.coupon.assigned)))]
+	}
+	given, err := t.supply(ctx, allowed)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.assign(ctx, first[:len(given)], given); err != nil {
+		return nil, err
+	}
+	left = first[len(given):]
+	results := map[string]ClaimResult{}
+	for _, r := range first[:len(given)] {
+		results[r.key] = r.result
+	}
+	for _, r := range again {
+		result, ok := results[r.key]
+		if !ok {
+			left = append(left, r)
+			continue
+		}
+		r.result = result
+		if result.Assignment.JourneyID != r.JourneyID {
+			if err := t.share(ctx, r, result.Assignment.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return left, nil
+}
+
+// firstOfKey parts requests into the first of each key and its repetitions.
+func firstOfKey(requests []*claimRequest) (first, again []*claimRequest) {
+	seen := make(map[string]bool, len(requests))
+	for _, r := range requests {
+		if seen[r.key] {
+			again = append(again, r)
+			continue
+		}
+		seen[r.key] = true
+		first = append(first, r)
+	}
+	return first, again
+}
+
+// assign writes who holds which code. The keys are unique: if another process
+// holds one by now, the whole group begins again and reads it.
+func (t *claimTx) assign(ctx context.Context, requests []*claimRequest, codes []suppliedCode) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	var rows newAssignments
+	byKey := make(map[string]int, len(requests))
+	for i, r := range requests {
+		expires := r.expiry(t.coupon.Doc, t.now)
+		if end := codes[i].validUntil; !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
+			expires = end
+		}
+		rows.add(r, codes[i], expires)
+		byKey[r.key] = i
+		r.result = ClaimResult{Status: ClaimAssigned, Assignment: Assignment{
+			Coupon: t.coupon.Name, Set: codes[i].set, Code: codes[i].code, State: AssignmentHeld,
+			JourneyID: r.JourneyID, ContactID: r.ContactID, ExpiresAt: expires,
+			Issuing: codes[i].issuing, SingleUse: t.coupon.Pool != campaign.PoolShared,
+		}}
+	}
+	inserted, err := rows.insert(ctx, t.tx, t.coupon.ID, t.coupon.Pool != campaign.PoolShared)
+	if err != nil {
+		return err
+	}
+	for key, id := range inserted {
+		requests[byKey[key]].result.Assignment.ID = id
+	}
+	if len(inserted) < len(requests) {
+		return errKeyTaken
+	}
+	if t.bounded() {
+		t.coupon.assigned += int64(len(requests))
+		if _, err := t.tx.Exec(ctx, `UPDATE coupon SET assigned = $2 WHERE id = $1`, t.coupon.ID, t.coupon.assigned); err != nil {
+			return fmt.Errorf("counting assigned codes: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Reasons for which an entry is refused.
+const (
+	RefusedWhere      = "where"
+	RefusedExpression = "expression_error"
+	RefusedCooldown   = "cooldown"
+	RefusedEntered    = "already_entered"
+	RefusedInside     = "inside"
+	RefusedExited     = "already_exited"
+	RefusedNoContact  = "no_contact"
+	RefusedNoKey      = "no_key"
+	RefusedPaused     = "paused"
+	RefusedDraining   = "draining"
+	RefusedStopped    = "stopped"
+)
+
+// OutcomeExited is the refusal of a debounced entry that an exit rule ended.
+const OutcomeExited = "exited"
+
+// EntryKey hashes the text from outside that identifies an entry.
+func EntryKey(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
+}
+
+// MatchHash is what a rule with `match` is found by: whose trigger had this value
+// in this field.
+func MatchHash(campaignID int64, field, value string) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s\x00%s", campaignID, field, value))
+	return sum[:]
+}
+
+// Refusal is an entry that did not happen.
+type Refusal struct {
+	CampaignID int64
+	ContactID  string // "" where nobody is known
+	EventID    string
+	Reason     string
+	Detail     string // without personal data
+}
+
+// Refuse records why somebody did not enter.
+func (s *Store) Refuse(ctx context.Context, q Querier, r Refusal) error {
+	_, err := q.Exec(ctx, `INSERT INTO refusal (campaign_id, contact_id, event_id, reason, detail)
+		VALUES ($1, nullif($2, ''), nullif($3, ''), $4, $5)`, r.CampaignID, r.ContactID, r.EventID, r.Reason, r.Detail)
+	if err != nil {
+		return fmt.Errorf("recording a refused entry: %w", err)
+	}
+	return nil
+}
+
+// Entered is what is known about a contact's entries into one campaign.
+type Entered struct {
+	SameKey     bool     // the key entered before
+	SameKeyOpen string   // the journey of this key, while it isn't over
+	Open        []string // journeys that aren't over, oldest first
+	LastAt      time.Time
+	Entries     int
+	PendingID   int64 // the debounced entry of this key; 0 without one
+}
+
+// Entered looks up a contact's entries into a campaign, those made under the ids
+// of merged contacts included.
+func (s *Store) Entered(ctx context.Context, q Querier, campaignID int64, c *Contact, key []byte) (Entered, error) {
+	var e Entered
+	var last *time.Time
+	err := q.QueryRow(ctx, `SELECT
+			EXISTS (SELECT 1 FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3),
+			coalesce((SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3 AND state <> 'ended' LIMIT 1), ''),
+			ARRAY(SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND state <> 'ended' ORDER BY created_at, id),
+			(SELECT max(last_entered_at) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)),
+			coalesce((SELECT max(entries) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)), 0),
+			coalesce((SELECT id FROM pending_entry WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3), 0)`,
+		campaignID, c.IDs(), key).Scan(&e.SameKey, &e.SameKeyOpen, &e.Open, &last, &e.Entries, &e.PendingID)
+	if err != nil {
+		return e, fmt.Errorf("looking up entries: %w", err)
+	}
+	if last != nil {
+		e.LastAt = *last
+	}
+	return e, nil
+}
+
+// Entry is one contact coming into one campaign version.
+type Entry struct {
+	CampaignID int64
+	Version    int
+	ContactID  string
+	Key        []byte
+	EventID    string
+	Matches    [][]byte // MatchHash of the values that other people's events are matched by
+	Trace      string
+}
+
+// Enter writes a journey with everything that belongs to it, and asks for its
+// workflow, in the caller's transaction. It returns the journey's id.
+func (s *Store) Enter(ctx context.Context, q Querier, e Entry) (string, error) {
+	id := NewID(JourneyID)
+	batch := &pgx.Batch{}
+	batch.Queue(`WITH entry AS (
+			INSERT INTO campaign_entry AS e (campaign_id, contact_id, last_entered_at, entries) VALUES ($2, $4, now(), 1)
+			ON CONFLICT (campaign_id, contact_id) DO UPDATE SET last_entered_at = now(), entries = e.entries + 1 RETURNING entries)
+		INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, entry_event_id, trigger_event_id)
+		SELECT $1, $2, $3, $4, $5, entries, $6, $6 FROM entry`, id, e.CampaignID, e.Version, e.ContactID, e.Key, e.EventID)
+	batch.Queue(`INSERT INTO match_key (hash, journey_id) SELECT h, $2 FROM unnest($1::bytea[]) h`, e.Matches, id)
+	batch.Queue(`INSERT INTO outbox (contact_id, journey_id, kind, trace) VALUES ($1, $2, 'start', $3)`, e.ContactID, id, e.Trace)
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+		return "", fmt.Errorf("entering campaign %d: %w", e.CampaignID, err)
+	}
+	return id, nil
+}
+
+// SetTrigger makes an event the trigger of a journey that is under way.
+func (s *Store) SetTrigger(ctx context.Context, q Querier, journeyID, eventID string, matches [][]byte) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE journey SET trigger_event_id = $2 WHERE id = $1`, journeyID, eventID)
+	batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, journeyID)
+	batch.Queue(`INSERT INTO match_key (hash, journey_id) SELECT h, $2 FROM unnest($1::bytea[]) h`, matches, journeyID)
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("updating a journey's trigger: %w", err)
+	}
+	return nil
+}
+
+// OpenJourney is a journey that an event may concern.
+type OpenJourney struct {
+	ID             string
+	CampaignID     int64
+	Version        int
+	ContactID      string // resolved
+	TriggerEventID string
+	EntryNo        int
+	CreatedAt      time.Time
+}
+
+// OpenJourneys gives the journeys that aren't over: those of a contact (with the
+// contacts merged into it), and those with the given ids.
+func (s *Store) OpenJourneys(ctx context.Context, q Querier, contactIDs, journeyIDs []string) ([]OpenJourney, error) {
+	rows, err := q.Query(ctx, `SELECT j.id, j.campaign_id, j.version_no, coalesce(c.merged_into, c.id), coalesce(j.trigger_event_id, ''), j.entry_no, j.created_at
+		FROM journey j JOIN contact c ON c.id = j.contact_id
+		WHERE j.state <> 'ended' AND (j.contact_id = ANY ($1) OR j.id = ANY ($2)) ORDER BY j.created_at, j.id`, texts(contactIDs), texts(journeyIDs))
+	if err != nil {
+		return nil, fmt.Errorf("looking for open journeys: %w", err)
+	}
+	open, err := pgx.CollectRows(rows, pgx.RowToStructByPos[OpenJourney])
+	if err != nil {
+		return nil, fmt.Errorf("looking for open journeys: %w", err)
+	}
+	return open, nil
+}
+
+// Matched gives whose triggers hold one of the values: journeys and debounced
+// entries.
+func (s *Store) Matched(ctx context.Context, q Querier, hashes [][]byte) (journeys []string, pending []int64, err error) {
+	if len(hashes) == 0 {
+		return nil, nil, nil
+	}
+	err = q.QueryRow(ctx, `SELECT array_agg(DISTINCT journey_id) FILTER (WHERE journey_id IS NOT NULL),
+			array_agg(DISTINCT pending_entry_id) FILTER (WHERE pending_entry_id IS NOT NULL) FROM match_key WHERE hash = ANY ($1)`, hashes).
+		Scan(&journeys, &pending)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking for matching journeys: %w", err)
+	}
+	return journeys, pending, nil
+}
+
+func texts(values []string) []string {
+	if values == nil {
+		return []string{}
+	}
+	return values
+}

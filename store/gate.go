@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Gate is everything besides the clock that may stop a message in the moment of
+// sending, read in one statement.
+type Gate struct {
+	JourneyState   string
+	CampaignState  string
+	KillSwitch     bool
+	Consent        string // granted, denied, pending or ""
+	Suppressed     string // the reason, or ""
+	SuppressedHard bool
+	// EventsWaiting says that an accepted event that may concern this journey has
+	// not reached it yet.
+	EventsWaiting bool
+	CodeState     string // of the assignment; "" without one
+	CodeExpires   time.Time
+	Now           time.Time // the database's
+}
+
+// SendGate reads the gate of one message. Webhooks that were accepted before the
+// given moment (when the step became due) and whose contact isn't known yet hold
+// it, for at most ten minutes, so that one that can't be read doesn't stop a
+// shop's mail, and later ones don't starve it.
+func (s *Store) SendGate(ctx context.Context, q Querier, m Message, before time.Time) (Gate, error) {
+	g := Gate{}
+	hmac, err := s.AddressHMAC(ctx, q, m.Channel, m.Address)
+	if err != nil {
+		return g, err
+	}
+	err = q.QueryRow(ctx, `
+		SELECT coalesce(j.state, ''), coalesce(c.state, ''),
+			coalesce((SELECT (value->>'on')::boolean FROM setting WHERE name = 'kill_switch'), false),
+			coalesce((SELECT state FROM consent WHERE contact_id = $2 AND channel = $3), ''),
+			coalesce((SELECT reason FROM suppression WHERE channel = $3 AND address_hmac = $4), ''),
+			coalesce((SELECT hard FROM suppression WHERE channel = $3 AND address_hmac = $4), false),
+			EXISTS (SELECT 1 FROM outbox WHERE journey_id = $1 AND kind = 'signal' AND name = 'events')
+				OR EXISTS (SELECT 1 FROM delivery_queue WHERE received_at > now() - interval '10 minutes'
+					AND received_at < $6 AND attempts = 0),
+			coalesce((SELECT state FROM assignment WHERE id = $5), ''),
+			coalesce((SELECT expires_at FROM assignment WHERE id = $5), 'epoch'), clock_timestamp()
+		FROM (SELECT 1) one LEFT JOIN journey j ON j.id = $1 LEFT JOIN campaign c ON c.id = j.campaign_id`,
+		m.JourneyID, m.ContactID, m.Channel, hmac, m.AssignmentID, before).
+		Scan(&g.JourneyState, &g.CampaignState, &g.KillSwitch, &g.Consent, &g.Suppressed, &g.SuppressedHard, &g.EventsWaiting,
+			&g.CodeState, &g.CodeExpires, &g.Now)
+	if err != nil {
+		return g, fmt.Errorf("checking whether a message may go: %w", err)
+	}
+	return g, nil
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Idempotent is one request that carries an Idempotency-Key.
+type Idempotent struct {
+	APIKeyID string
+	Key      string
+	Route    string // method and path
+	Body     []byte // SHA-256 of the body
+}
+
+// Answered is what the first request of a key was answered.
+type Answered struct {
+	Status int
+	Body   []byte
+}
+
+// Errors of Begin.
+var (
+	ErrIdempotencyMismatch = errors.New("the key was used for another request")
+	ErrIdempotencyBusy     = errors.New("the first request of the key is under way")
+)
+
+// abandonedAfter is when a request that never finished (its process died) may be
+// done again under its key.
+const abandonedAfter = 2 * time.Minute
+
+// Begin claims the key for this request. A non-nil Answered is the first
+// request's; the request must not be done again.
+func (s *Store) Begin(ctx context.Context, i Idempotent) (*Answered, error) {
+	tag, err := s.Pool.Exec(ctx, `INSERT INTO idempotency_key (api_key_id, key, route, body_sha256) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (api_key_id, key) DO UPDATE SET at = now()
+			WHERE idempotency_key.status IS NULL AND idempotency_key.at < now() - $5::interval
+			AND idempotency_key.route = excluded.route AND idempotency_key.body_sha256 = excluded.body_sha256`,
+		i.APIKeyID, i.Key, i.Route, i.Body, abandonedAfter)
+	if err != nil {
+		return nil, fmt.Errorf("claiming an idempotency key: %w", err)
+	}
+	if tag.RowsAffected() == 1 {
+		return nil, nil
+	}
+	var same bool
+	var status *int
+	var answer []byte
+	err = s.Pool.QueryRow(ctx, `SELECT route = $3 AND body_sha256 = $4, status, answer FROM idempotency_key WHERE api_key_id = $1 AND key = $2`,
+		i.APIKeyID, i.Key, i.Route, i.Body).Scan(&same, &status, &answer)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // given up between the two statements
+		return nil, ErrIdempotencyBusy
+	case err != nil:
+		return nil, fmt.Errorf("reading an idempotency key: %w", err)
+	case !same:
+		return nil, ErrIdempotencyMismatch
+	case status == nil:
+		return nil, ErrIdempotencyBusy
+	}
+	return &Answered{*status, answer}, nil
+}
+
+// Finish keeps the answer for whoever asks again.
+func (s *Store) Finish(ctx context.Context, i Idempotent, a Answered) error {
+	if _, err := s.Pool.Exec(ctx, `UPDATE idempotency_key SET status = $3, answer = $4 WHERE api_key_id = $1 AND key = $2`,
+		i.APIKeyID, i.Key, a.Status, a.Body); err != nil {
+		return fmt.Errorf("keeping an answer: %w", err)
+	}
+	return nil
+}
+
+// Abandon frees the key of a request that failed without an effect.
+func (s *Store) Abandon(ctx context.Context, i Idempotent) error {
+	if _, err := s.Pool.Exec(ctx, `DELETE FROM idempotency_key WHERE api_key_id = $1 AND key = $2 AND status IS NULL`, i.APIKeyID, i.Key); err != nil {
+		return fmt.Errorf("freeing an idempotency key: %w", err)
+	}
+	return nil
+}
+
+// ForgetAnswers drops idempotency keys older than age, a thousand at a time.
+func (s *Store) ForgetAnswers(ctx context.Context, age time.Duration) error {
+	for {
+		tag, err := s.Pool.Exec(ctx, `DELETE FROM idempotency_key WHERE ctid IN
+			(SELECT ctid FROM idempotency_key WHERE at < now() - $1::interval LIMIT 1000)`, age)
+		if err != nil {
+			return fmt.Errorf("dropping old idempotency keys: %w", err)
+		}
+		if tag.RowsAffected() < 1000 {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// States of a message. reserved -> skipped | calling; calling -> accepted |
+// refused | reserved (certainly not taken) | unknown; unknown -> accepted |
+// refused | reserved (resend) | parked; parked -> accepted | refused | reserved.
+const (
+	MessageReserved = "reserved"
+	MessageSkipped  = "skipped"
+	MessageCalling  = "calling"
+	MessageAccepted = "accepted"
+	MessageRefused  = "refused"
+	MessageUnknown  = "unknown"
+	MessageParked   = "parked"
+)
+
+// Message is one row of the ledger: one message to one person over one channel.
+type Message struct {
+	ID              string
+	SendKey         string // <journey>/<step>: what makes sending again harmless
+	JourneyID       string
+	Step            string
+	ContactID       string
+	Channel         string
+	Kind            string // marketing, transactional or internal
+	Connection      string
+	Template        string
+	TemplateVersion int
+	AssignmentID    int64 // 0: without a code
+	Address         string
+	TimeZone        string
+
+	State    string
+	Reason   string
+	Attempt  int
+	Token    string    // of the attempt under way: only its holder may report on it
+	Deadline time.Time // of the attempt under way
+	CalledAt time.Time
+	VendorID string
+	Delivery string
+}
+
+const messageColumns = `id, send_key, coalesce(journey_id, ''), step, coalesce(contact_id, ''), channel, kind, connection, template,
+	coalesce(template_version, 0), coalesce(assignment_id, 0), address, time_zone, state, reason, attempt, attempt_token,
+	coalesce(attempt_deadline, 'epoch'), coalesce(called_at, 'epoch'), coalesce(vendor_id, ''), delivery`
+
+func scanMessage(row pgx.Row) (*Message, error) {
+	m := &Message{}
+	err := row.Scan(&m.ID, &m.SendKey, &m.JourneyID, &m.Step, &m.ContactID, &m.Channel, &m.Kind, &m.Connection, &m.Template,
+		&m.TemplateVersion, &m.AssignmentID, &m.Address, &m.TimeZone, &m.State, &m.Reason, &m.Attempt, &m.Token,
+		&m.Deadline, &m.CalledAt, &m.VendorID, &m.Delivery)
+	return m, err
+}
+
+// MessageByKey finds the message of a step; nil where nothing was written yet.
+func (s *Store) MessageByKey(ctx context.Context, q Querier, sendKey string) (*Message, error) {
+	m, err := scanMessage(q.QueryRow(ctx, `SELECT `+messageColumns+` FROM message WHERE send_key = $1`, sendKey))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("loading the message of a step: %w", err)
+	}
+	return m, nil
+}
+
+// Message loads a message by its id. The error wraps ErrNotFound.
+func (s *Store) Message(ctx context.Context, q Querier, id string) (*Message, error) {
+	m, err := scanMessage(q.QueryRow(ctx, `SELECT `+messageColumns+` FROM message WHERE id = $1`, id))
+	if err != nil {
+		return nil, fmt.Errorf("loading message %s: %w", id, notFound(err))
+	}
+	return m, nil
+}
+
+// SkipMessage records that a message was not sent, and why. What is on its way or
+// was sent stays as it is.
+func (s *Store) SkipMessage(ctx context.Context, q Querier, m Message, reason string) error {
+	_, err := q.Exec(ctx, `
+		INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, template, time_zone, state, reason)
+		VALUES ($1, $2, nullif($3, ''), $4, nullif($5, ''), $6, $7, $8, $9, $10, 'skipped', $11)
+		ON CONFLICT (send_key) DO UPDATE SET state = 'skipped', reason = $11, updated_at = now() WHERE message.state = 'reserved'`,
+		NewID(MessageID), m.SendKey, m.JourneyID, m.Step, m.ContactID, m.Channel, m.Kind, m.Connection, m.Template, m.TimeZone, reason)
+	if err != nil {
+		return fmt.Errorf("recording a skipped message: %w", err)
+	}
+	return nil
+}
+
+// BeginCall moves a message to `calling` and marks its code as seen, in one
+// transaction with gate, which looks once more at everything that may stop it. A
+// false gate writes nothing. The returned message carries the token under which
+// the attempt is reported; it is nil if the gate was shut or another attempt has
+// the message.
+func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration, gate func(pgx.Tx) (bool, error)) (*Message, error) {
+	var begun *Message
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		open, err := gate(tx)
+		if err != nil || !open {
+			return err
+		}
+		row := tx.QueryRow(ctx, `
+			INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, template, template_version,
+				assignment_id, address, time_zone, state, attempt, attempt_token, attempt_deadline, called_at)
+			VALUES ($1, $2, nullif($3, ''), $4, nullif($5, ''), $6, $7, $8, $9, nullif($10, 0), nullif($11, 0), $12, $13,
+				'calling', 1, $14, clock_timestamp() + $15::interval, clock_timestamp())
+			ON CONFLICT (send_key) DO UPDATE SET state = 'calling', attempt = message.attempt + 1, attempt_token = $14,
+				attempt_deadline = clock_timestamp() + $15::interval, called_at = clock_timestamp(), connection = $8,
+				template = $9, template_version = nullif($10, 0), assignment_id = nullif($11, 0), address = $12,
+				time_zone = $13, reason = '', updated_at = now()
+			WHERE message.state = 'reserved'
+			RETURNING `+messageColumns,
+			NewID(MessageID), m.SendKey, m.JourneyID, m.Step, m.ContactID, m.Channel, m.Kind, m.Connection, m.Template,
+			m.TemplateVersion, m.AssignmentID, m.Address, m.TimeZone, NewID("at"), timeout)
+		begun, err = scanMessage(row)
+		if errors.Is(err, pgx.ErrNoRows) {
+			begun = nil
+			return nil
+		}
+		if err != nil || m.AssignmentID == 0 {
+			return err
+		}
+		return s.Expose(ctx, tx, m.AssignmentID)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("beginning a send: %w", err)
+	}
+	return begun, nil
+}
+
+// Outcome is what became of an attempt.
+type Outcome struct {
+	State    string // MessageAccepted, MessageRefused, MessageReserved or MessageUnknown
+	Reason   string
+	VendorID string
+	Detail   string // the vendor's words; stored, never logged
+}
+
+// EndCall reports on the attempt that holds m.Token. It returns false where the
+// message has moved on without it: evidence came first, or the attempt was given
+// up as unknown.
+func (s *Store) EndCall(ctx context.Context, m *Message, o Outcome) (bool, error) {
+	return s.move(ctx, m, MessageCalling, o)
+}
+
+// Settle moves a message out of `unknown` or `parked`.
+func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error) {
+	return s.move(ctx, m, m.State, o)
+}
+
+func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (bool, error) {
+	tag, err := s.Pool.Exec(ctx, `
+		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7,
+			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
+		WHERE id = $1 AND state = $2 AND attempt_token = $3`,
+		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail)
+	if err != nil {
+		return false, fmt.Errorf("recording the outcome of message %s: %w", m.ID, err)
+	}
+	if tag.RowsAffected() == 1 && o.State == MessageAccepted && o.VendorID != "" {
+		return true, s.applyEarlyEvidence(ctx, m.Connection, o.VendorID)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// StreamFlows says whether the connection has told of deliveries of messages that
+// were called after since: then silence about an earlier one means something.
+func (s *Store) StreamFlows(ctx context.Context, connection string, since time.Time) (bool, error) {
+	var flows bool
+	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message
+		WHERE connection = $1 AND called_at > $2 AND delivery <> '')`, connection, since).Scan(&flows)
+	if err != nil {
+		return false, fmt.Errorf("asking whether delivery events flow: %w", err)
+	}
+	return flows, nil
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/event"
+)
+
+// deliveryRank orders what vendors tell, because they tell it in any order: a
+// message's delivery only ever moves up.
+const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bounced', 'delivered', 'opened', 'clicked',
+	'unsubscribed', 'complained'], %s)`
+
+// RecordEvidence takes what a vendor told about a message after the call. It
+// wins over every other knowledge of whether the message was accepted, and wakes
+// a journey that was parked on not knowing. Evidence about messages of other
+// systems is ignored.
+func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string, ev event.Evidence) error {
+	var id, journeyID, before string
+	err := q.QueryRow(ctx, `
+		WITH found AS (
+			SELECT id, state FROM message
+			WHERE ($1 <> '' AND id = $1) OR ($1 = '' AND connection = $2 AND vendor_id = $3)
+			FOR UPDATE
+		)
+		UPDATE message m SET
+			state = CASE WHEN m.state IN ('calling', 'unknown', 'parked', 'reserved') AND m.attempt > 0 THEN 'accepted' ELSE m.state END,
+			accepted_at = coalesce(m.accepted_at, $5),
+			reason = CASE WHEN m.state IN ('calling', 'unknown', 'parked', 'reserved') THEN '' ELSE m.reason END,
+			vendor_id = coalesce(m.vendor_id, nullif($3, '')),
+			delivery = CASE WHEN coalesce(`+fmt.Sprintf(deliveryRank, "m.delivery")+`, 0) < `+fmt.Sprintf(deliveryRank, "$4::text")+` THEN $4 ELSE m.delivery END,
+			delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
+			updated_at = now()
+		FROM found WHERE m.id = found.id
+		RETURNING m.id, coalesce(m.journey_id, ''), found.state`,
+		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &before)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		if ev.MessageID != "" || ev.VendorID == "" {
+			return nil
+		}
+		// The callback overtook the answer to the call: keep it until that is known.
+		_, err = q.Exec(ctx, `INSERT INTO message_evidence (connection, vendor_id, status, at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT DO NOTHING`, connection, ev.VendorID, ev.Status, ev.At)
+	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
+		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("recording delivery evidence: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) applyEarlyEvidence(ctx context.Context, connection, vendorID string) error {
+	rows, err := s.Pool.Query(ctx, `DELETE FROM message_evidence WHERE connection = $1 AND vendor_id = $2 RETURNING status, at`,
+		connection, vendorID)
+	if err != nil {
+		return fmt.Errorf("looking for early delivery evidence: %w", err)
+	}
+	early, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Evidence, error) {
+		ev := event.Evidence{VendorID: vendorID}
+		return ev, row.Scan(&ev.Status, &ev.At)
+	})
+	if err != nil {
+		return fmt.Errorf("looking for early delivery evidence: %w", err)
+	}
+	for _, ev := range early {
+		if err := s.RecordEvidence(ctx, s.Pool, connection, ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// JourneySummary is a journey in a list.
+type JourneySummary struct {
+	ID           string     `json:"id"`
+	Campaign     string     `json:"campaign"`
+	Version      int        `json:"version"`
+	Contact      string     `json:"contact"`
+	State        string     `json:"state" enum:"pending,running,parked,ended"`
+	ParkedStep   string     `json:"parked_step,omitempty"`
+	ParkedReason string     `json:"parked_reason,omitempty"`
+	Outcome      string     `json:"outcome,omitempty"`
+	EndedStep    string     `json:"ended_step,omitempty"`
+	EnteredAt    time.Time  `json:"entered_at"`
+	EndedAt      *time.Time `json:"ended_at,omitempty"`
+}
+
+// JourneyFilter narrows a list; empty fields don't.
+type JourneyFilter struct {
+	Campaign, Contact, State, Outcome string
+}
+
+const journeySummary = `SELECT j.id, c.name, j.version_no, coalesce(ct.merged_into, ct.id), j.state, coalesce(j.parked_step, ''),
+	coalesce(j.parked_reason, ''), coalesce(j.outcome, ''), coalesce(j.ended_step, ''), j.created_at, j.ended_at
+	FROM journey j JOIN campaign c ON c.id = j.campaign_id JOIN contact ct ON ct.id = j.contact_id `
+
+// Journeys lists journeys, the newest first.
+func (s *Store) Journeys(ctx context.Context, f JourneyFilter, p Page) ([]JourneySummary, error) {
+	return list[JourneySummary](ctx, s.Pool, "journeys", journeySummary+`
+		WHERE ($1 = '' OR j.id < $1) AND ($2 = '' OR c.name = $2)
+		AND ($3 = '' OR j.contact_id = $3 OR ct.merged_into = $3)
+		AND ($4 = '' OR j.state = $4) AND ($5 = '' OR j.outcome = $5)
+		ORDER BY j.id DESC LIMIT $6`, p.After, f.Campaign, f.Contact, f.State, f.Outcome, p.Limit)
+}
+
+// JourneyCode is a code that a journey holds.
+type JourneyCode struct {
+	Coupon    string     `json:"coupon"`
+	Set       string     `json:"set,omitempty"`
+	Code      string     `json:"code"`
+	State     string     `json:"state"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	At        time.Time  `json:"at" doc:"when it was assigned"`
+}
+
+// JourneyStep is a step that left something behind: a message or an answer.
+type JourneyStep struct {
+	Step   string    `json:"step"`
+	Kind   string    `json:"kind" doc:"message or step"`
+	Status string    `json:"status"`
+	Reason string    `json:"reason,omitempty"`
+	ID     string    `json:"id,omitempty" doc:"the message's"`
+	At     time.Time `json:"at"`
+}
+
+// JourneyDetail is one journey with what it did so far.
+type JourneyDetail struct {
+	JourneySummary
+	Workflow string        `json:"workflow" doc:"the Temporal workflow id"`
+	EntryNo  int           `json:"entry_number" doc:"2 for this contact's second entry"`
+	Codes    []JourneyCode `json:"codes"`
+	Steps    []JourneyStep `json:"steps"`
+}
+
+// JourneyDetail shows one journey. The error wraps ErrNotFound.
+func (s *Store) JourneyDetail(ctx context.Context, id string) (d JourneyDetail, err error) {
+	if d.JourneySummary, err = one[JourneySummary](ctx, s.Pool, "journey "+id, journeySummary+`WHERE j.id = $1`, id); err != nil {
+		return d, err
+	}
+	d.Workflow = d.Campaign + "/" + d.ID
+	journey, err := s.Journey(ctx, s.Pool, id)
+	if err != nil {
+		return d, err
+	}
+	d.EntryNo = journey.EntryNo
+	d.Codes, err = list[JourneyCode](ctx, s.Pool, "codes of a journey", `
+		SELECT cp.name, a.child_set, coalesce(c.code, ''), a.state, a.expires_at, a.created_at
+		FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id LEFT JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos
+		WHERE a.journey_id = $1 OR a.id IN (SELECT assignment_id FROM assignment_share WHERE journey_id = $1) ORDER BY a.id`, id)
+	if err != nil {
+		return d, err
+	}
+	d.Steps, err = list[JourneyStep](ctx, s.Pool, "steps of a journey", `
+		SELECT step, 'message', CASE WHEN delivery <> '' THEN delivery ELSE state END, reason, id, updated_at FROM message WHERE journey_id = $1
+		UNION ALL SELECT step, 'step', status, reason, '', at FROM step_result WHERE journey_id = $1 ORDER BY 6, 1`, id)
+	return d, err
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// MessageSummary is a message without its address and text.
+type MessageSummary struct {
+	ID          string     `json:"id"`
+	Journey     string     `json:"journey,omitempty"`
+	Step        string     `json:"step"`
+	Contact     string     `json:"contact,omitempty"`
+	Channel     string     `json:"channel"`
+	Kind        string     `json:"kind" enum:"marketing,transactional,internal"`
+	Connection  string     `json:"connection"`
+	Template    string     `json:"template,omitempty"`
+	Version     int        `json:"template_version,omitempty"`
+	State       string     `json:"state" enum:"reserved,skipped,calling,accepted,refused,unknown,parked"`
+	Reason      string     `json:"reason,omitempty" doc:"why it was skipped, refused or parked"`
+	Delivery    string     `json:"delivery,omitempty" doc:"the furthest that the vendor told: delivered, opened, bounced …"`
+	Attempts    int        `json:"attempts"`
+	CreatedAt   time.Time  `json:"created_at"`
+	AcceptedAt  *time.Time `json:"accepted_at,omitempty"`
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
+}
+
+// MessageFilter narrows a list; empty fields don't.
+type MessageFilter struct {
+	Contact, Journey, State, Channel string
+	Unsettled                        bool // unknown and parked
+}
+
+const messageSummary = `SELECT m.id, coalesce(m.journey_id, ''), m.step, coalesce(m.contact_id, ''), m.channel, m.kind, m.connection, m.template,
+	coalesce(m.template_version, 0), m.state, m.reason, m.delivery, m.attempt, m.created_at, m.accepted_at, m.delivered_at FROM message m `
+
+// Messages lists messages, the newest first.
+func (s *Store) Messages(ctx context.Context, f MessageFilter, p Page) ([]MessageSummary, error) {
+	return list[MessageSummary](ctx, s.Pool, "messages", messageSummary+`
+		WHERE ($1 = '' OR m.id < $1) AND ($2 = '' OR m.contact_id = $2) AND ($3 = '' OR m.journey_id = $3)
+		AND ($4 = '' OR m.state = $4) AND ($5 = '' OR m.channel = $5)
+		AND (NOT $6 OR m.state IN ('unknown', 'parked')) ORDER BY m.id DESC LIMIT $7`,
+		p.After, f.Contact, f.Journey, f.State, f.Channel, f.Unsettled, p.Limit)
+}
+
+// MessageSummary shows one message. The error wraps ErrNotFound.
+func (s *Store) MessageSummary(ctx context.Context, id string) (MessageSummary, error) {
+	return one[MessageSummary](ctx, s.Pool, "message "+id, messageSummary+`WHERE m.id = $1`, id)
+}
+
+// Verdicts of a person on a message whose outcome nobody knows.
+const (
+	VerdictAccepted = "accepted" // the vendor has it
+	VerdictResend   = "resend"   // it doesn't: send again
+	VerdictGiveUp   = "give_up"  // don't send it any more
+)
+
+// ErrNotUnsettled says that a message's outcome is known, or its call under way.
+var ErrNotUnsettled = errors.New("the message has an outcome")
+
+// ResolveMessage settles an unknown or parked message by a person's word and
+// wakes its journey.
+func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) error {
+	states := map[string]struct{ state, reason string }{
+		VerdictAccepted: {MessageAccepted, ""}, VerdictResend: {MessageReserved, ""}, VerdictGiveUp: {MessageRefused, "given_up"},
+	}
+	to, known := states[verdict]
+	if !known {
+		return fmt.Errorf("resolving message %s: %q is no verdict", id, verdict)
+	}
+	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, to.state, to.reason, actor, "message."+verdict)
+}
+
+// ResendMessage sends a message again that was refused or that nobody knows the
+// outcome of, as long as its journey is not over: a person has mended what was
+// wrong.
+func (s *Store) ResendMessage(ctx context.Context, id, actor string) error {
+	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, MessageReserved, "", actor, "message.resend")
+}
+
+func (s *Store) moveByHand(ctx context.Context, id string, from []string, state, reason, actor, action string) error {
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		var journey *string
+		err := tx.QueryRow(ctx, `UPDATE message SET state = $3, reason = $4, attempt_token = '', updated_at = now(),
+				accepted_at = CASE WHEN $3 = 'accepted' THEN coalesce(accepted_at, now()) ELSE accepted_at END
+			WHERE id = $1 AND state = ANY ($2) RETURNING journey_id`, id, from, state, reason).Scan(&journey)
+		if errors.Is(err, pgx.ErrNoRows) {
+			if _, err := s.Message(ctx, tx, id); err != nil {
+				return err
+			}
+			return ErrNotUnsettled
+		}
+		if err != nil {
+			return err
+		}
+		if journey != nil {
+			if err := s.EnqueueSignal(ctx, tx, *journey, "resume", nil); err != nil {
+				return err
+			}
+		}
+		return Audit(ctx, tx, actor, action, id, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("settling message %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package store
+
+import "strings"
+
+// What the stable words for reasons mean, for people.
+var (
+	refusalSentences = map[string]string{
+		"where":            "the trigger's `where` was not true",
+		"expression_error": "the trigger's `where` could not be evaluated for this event",
+		"cooldown":         "the contact entered too recently (entry.cooldown)",
+		"already_entered":  "the contact entered with this key before (entry.key)",
+		"inside":           "the contact is inside already (entry.while_inside: ignore)",
+		"already_exited":   "an exit applied before the entry",
+		"no_contact":       "the event names nobody",
+		"no_key":           "the event has no value for entry.key",
+		"paused":           "the campaign was paused",
+		"draining":         "the campaign takes nobody in any more (draining)",
+		"stopped":          "the campaign was stopped",
+		"merged":           "another record of the same person was inside",
+		"erased":           "the contact was erased",
+		"holdout":          "the contact is held out",
+	}
+	parkedSentences = map[string]string{
+		"render_error":      "the template could not be rendered; mend it and run `scrip apply`",
+		"expression_error":  "the step's condition could not be evaluated; mend it, or `scrip journey signal … skip`",
+		"unknown_outcome":   "nobody knows whether the message was sent; `scrip unknown resolve` settles it",
+		"campaign_paused":   "the campaign is paused; `scrip campaign resume` lets it go on",
+		"kill_switch":       "all marketing is held; `scrip kill-switch off` lets it go on",
+		"no_connection":     "scrip.yaml has no connection for it; add one and restart the worker",
+		"not_live":          "the connection isn't live; write `live: true` in scrip.yaml when real people may be reached",
+		"waiting_for_codes": "the coupon has no code left; `scrip codes import` refills it",
+		"paused":            "it was paused by hand; `scrip journey signal … resume` lets it go on",
+		"vendor":            "the connection's credentials were refused; mend them and resume",
+	}
+	skipSentences = map[string]string{
+		"no_address":     "the contact has no address for it",
+		"no_consent":     "the contact has not consented to it",
+		"suppressed":     "the address is suppressed: it bounced, complained or unsubscribed",
+		"capped":         "the contact had enough messages",
+		"too_late":       "it would have come too late (send.late)",
+		"code_expired":   "the code has expired",
+		"code_used":      "the code is used",
+		"no_code":        "the coupon had no code left",
+		"already_had":    "the contact had this coupon's code before (one_per: contact)",
+		"channel_closed": "the channel is closed for messages of ours",
+		"vendor_refused": "the vendor refused it",
+		"not_live":       "the connection isn't live; write `live: true` in scrip.yaml when real people may be reached",
+		"only_to":        "the connection writes to its `only_to` addresses alone",
+		"no_connection":  "scrip.yaml has no connection for it",
+		"journey_over":   "the journey was over",
+		"given_up":       "a person gave it up",
+	}
+)
+
+func sentenceOf(sentences map[string]string, reason string) string {
+	if sentence, ok := sentences[reason]; ok {
+		return sentence
+	}
+	if reason == "" {
+		return "no reason was recorded"
+	}
+	return strings.ReplaceAll(reason, "_", " ")
+}
+
+// alternatives gives "order.paid or order.created".
+func alternatives(words []string) string {
+	if len(words) == 0 {
+		return "event"
+	}
+	return strings.Join(words, " or ")
+}

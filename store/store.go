@@ -1,0 +1,106 @@
+// Package store keeps what is true about people, codes, messages and journeys in
+// Postgres. The database holds the invariants (see migrations); this package
+// holds the statements.
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	Pool *pgxpool.Pool
+	claimer
+	versions    versions
+	suppressing suppressionKey
+	segments    segments
+}
+
+// Tx is one transaction.
+type Tx = pgx.Tx
+
+// Querier is what a pool and a transaction have in common.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error)
+}
+
+// ErrNotFound is wrapped by every lookup that finds nothing.
+var ErrNotFound = errors.New("not found")
+
+// Open connects a pool to url. Connections beyond maxConns wait; 0 leaves pgx's
+// default.
+func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("reading the database address: it is not a postgres:// URL; check DATABASE_URL")
+	}
+	if maxConns > 0 {
+		config.MaxConns = maxConns
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = "scrip"
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reaching the database at %s:%d: %w", config.ConnConfig.Host, config.ConnConfig.Port, err)
+	}
+	s := &Store{Pool: pool}
+	s.claimer.start(s)
+	return s, nil
+}
+
+// Close waits for statements under way and closes the pool.
+func (s *Store) Close() {
+	s.claimer.stop()
+	s.Pool.Close()
+}
+
+// Migrate brings the schema up to date, one process at a time (advisory lock).
+func (s *Store) Migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("preparing the migration lock: %w", err)
+	}
+	db := stdlib.OpenDBFromPool(s.Pool)
+	defer db.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir, goose.WithSessionLocker(locker))
+	if err != nil {
+		return fmt.Errorf("preparing the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the database: %w", err)
+	}
+	return nil
+}
+
+// InTx runs do in one transaction and commits it unless do fails.
+func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.Pool, do)
+}

@@ -1,0 +1,199 @@
+package template
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osteele/liquid/parser"
+)
+
+// The filters that prepare writes into a text; their names cannot be written in
+// one.
+const (
+	filterPrint = "scrip_print" // checks, and escapes where the text is HTML
+	filterPlain = "scrip_plain" // checks only: inside capture, which is printed later
+	filterCount = "scrip_count" // pays for one turn of a loop
+	filterBound = "scrip_bound" // bounds what assign keeps
+)
+
+// prepared is a text with the checks written into it.
+type prepared struct {
+	source      string
+	expressions []string // by the number that the print filters carry
+	variables   []string
+}
+
+// preparer walks the tokens of a text once. The Liquid library neither escapes,
+// nor bounds loops, nor says which variable is missing; what it lacks is written
+// into the text as filters, before it is compiled.
+type preparer struct {
+	out       strings.Builder
+	result    prepared
+	file      string
+	length    int
+	verbatim  string         // inside raw or comment: the tag that ends it
+	captures  int            // depth of capture
+	locals    map[string]int // names that the text sets itself
+	loops     []string       // variables of the loops around the token
+	unsettled *Problem
+}
+
+func prepare(source, file string, line int) (prepared, *Problem) {
+	p := &preparer{file: file, length: len(source), locals: map[string]int{"forloop": 1}}
+	for _, token := range parser.Scan(source, parser.SourceLoc{Pathname: file, LineNo: line}, nil) {
+		p.token(token)
+		if p.unsettled != nil {
+			return prepared{}, p.unsettled
+		}
+	}
+	p.result.source = p.out.String()
+	return p.result, nil
+}
+
+func (p *preparer) fail(token parser.Token, format string, args ...any) {
+	if p.unsettled == nil {
+		p.unsettled = &Problem{p.file, token.SourceLoc.LineNo, fmt.Sprintf(format, args...)}
+	}
+}
+
+func (p *preparer) token(token parser.Token) {
+	switch {
+	case p.verbatim != "":
+		if token.Type == parser.TagTokenType && token.Name == p.verbatim {
+			p.verbatim = ""
+		}
+		p.out.WriteString(token.Source)
+	case token.Type == parser.TextTokenType:
+		for _, open := range []string{"{{", "{%"} {
+			if before, _, found := strings.Cut(token.Source, open); found {
+				token.SourceLoc.LineNo += strings.Count(before, "\n")
+				p.fail(token, "`%s` is not closed on its line", open)
+			}
+		}
+		p.out.WriteString(token.Source)
+	case token.Type == parser.ObjTokenType:
+		p.object(token)
+	case token.Type == parser.TagTokenType:
+		p.tag(token)
+	}
+}
+
+// object wraps {{ expression }} into the filter that checks and escapes it.
+func (p *preparer) object(token parser.Token) {
+	p.read(token, token.Args, false)
+	filter := filterPrint
+	if p.captures > 0 {
+		filter = filterPlain
+	}
+	number := strconv.Itoa(len(p.result.expressions))
+	p.result.expressions = append(p.result.expressions, token.Args)
+	left, right := dashes(token.Source)
+	// Line ends inside the braces are kept, so that errors name the right line.
+	lines := strings.Repeat("\n", strings.Count(token.Source, "\n"))
+	p.out.WriteString("{{" + left + lines + " (" + token.Args + ") | " + filter + ": " + number + " " + right + "}}")
+}
+
+// dashes gives the signs that trim white space around a token.
+func dashes(source string) (left, right string) {
+	if len(source) > 4 && source[2] == '-' {
+		left = "-"
+	}
+	if len(source) > 4 && source[len(source)-3] == '-' {
+		right = "-"
+	}
+	return left, right
+}
+
+var (
+	loopForm   = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_-]*)\s+in\s+(.+)$`)
+	assignForm = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_-]*)\s*=\s*(.+)$`)
+	nameForm   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+)
+
+func (p *preparer) tag(token parser.Token) {
+	source := token.Source
+	switch token.Name {
+	case "raw", "comment":
+		p.verbatim = "end" + token.Name
+	case "for", "tablerow":
+		source = p.loop(token)
+	case "endfor", "endtablerow":
+		if n := len(p.loops); n > 0 {
+			p.locals[p.loops[n-1]]--
+			p.loops = p.loops[:n-1]
+		}
+	case "assign":
+		source = p.assign(token)
+	case "capture":
+		if !nameForm.MatchString(token.Args) {
+			p.fail(token, "write {%% capture name %%}")
+		}
+		p.locals[token.Args]++
+		p.captures++
+	case "endcapture":
+		p.captures--
+	case "if", "elsif", "unless", "case", "when":
+		p.read(token, token.Args, false)
+	case "include":
+		p.fail(token, "`include` is not supported; use a layout")
+	case "cycle", "else", "endif", "endunless", "endcase", "break", "continue":
+	default:
+		p.fail(token, "there is no tag `%s`", token.Name)
+	}
+	p.out.WriteString(source)
+}
+
+// loop lets every turn pay, so that no loop is endless.
+func (p *preparer) loop(token parser.Token) string {
+	m := loopForm.FindStringSubmatch(strings.ReplaceAll(token.Args, "\n", " "))
+	if m == nil {
+		p.fail(token, "write {%% for item in list %%}")
+		return token.Source
+	}
+	over := regexp.MustCompile(`\breversed\b`).ReplaceAllString(m[2], "")
+	p.read(token, over, true)
+	p.loops = append(p.loops, m[1])
+	p.locals[m[1]]++
+	cost := 0
+	if p.captures > 0 {
+		cost = p.length // what one turn can add to the captured text
+	}
+	_, right := dashes(token.Source)
+	return token.Source + "{{ " + strconv.Itoa(cost) + " | " + filterCount + " " + right + "}}"
+}
+
+// assign bounds what is kept, so that no text doubles for ever.
+func (p *preparer) assign(token parser.Token) string {
+	m := assignForm.FindStringSubmatch(strings.ReplaceAll(token.Args, "\n", " "))
+	if m == nil {
+		p.fail(token, "write {%% assign name = value %%}")
+		return token.Source
+	}
+	p.read(token, m[2], false)
+	p.locals[m[1]]++
+	left, right := dashes(token.Source)
+	return "{%" + left + strings.Repeat("\n", strings.Count(token.Source, "\n")) + " assign " + m[1] + " = (" + m[2] + ") | " + filterBound + " " + right + "%}"
+}
+
+// read collects the variables of an expression and refuses what cannot be
+// bounded.
+func (p *preparer) read(token parser.Token, expression string, loop bool) {
+	s := scan(expression)
+	for _, path := range s.paths {
+		root, _, _ := strings.Cut(path, ".")
+		if p.locals[root] == 0 && !slices.Contains(p.result.variables, path) {
+			p.result.variables = append(p.result.variables, path)
+		}
+	}
+	for _, name := range s.filters {
+		if !slices.Contains(filterNames(), name) {
+			p.fail(token, "there is no filter `%s`", name)
+		}
+	}
+	if s.ranges && (!loop || len(s.filters) > 0) {
+		p.fail(token, "a range such as (1..5) stands in `for` alone, without a filter")
+	}
+}

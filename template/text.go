@@ -1,0 +1,114 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/osteele/liquid/parser"
+	"github.com/osteele/liquid/render"
+	"github.com/osteele/liquid/tags"
+)
+
+// text is one compiled Liquid text.
+type text struct {
+	file        string
+	node        render.Node
+	expressions []string
+	variables   []string
+	html        bool // what is printed is escaped
+}
+
+// grammar compiles texts. Rendering brings filters of its own.
+var grammar = func() render.Config {
+	c := render.NewConfig()
+	tags.AddStandardTags(c)
+	return c
+}()
+
+// compile reads a text whose first line has the given number.
+func compile(source, file string, line int, html bool) (t *text, problem *Problem) {
+	// The Liquid library panics on some malformed expressions.
+	defer func() {
+		if r := recover(); r != nil {
+			t, problem = nil, &Problem{file, line, "not valid Liquid"}
+		}
+	}()
+	loc := parser.SourceLoc{Pathname: file, LineNo: line}
+	if _, err := grammar.Compile(source, loc); err != nil {
+		return nil, liquidProblem(err, file, line)
+	}
+	p, problem := prepare(source, file, line)
+	if problem != nil {
+		return nil, problem
+	}
+	node, err := grammar.Compile(p.source, loc)
+	if err != nil {
+		return nil, liquidProblem(err, file, line)
+	}
+	return &text{file, node, p.expressions, p.variables, html}, nil
+}
+
+func liquidProblem(err parser.Error, file string, line int) *Problem {
+	if err.LineNumber() > 0 {
+		line = err.LineNumber()
+	}
+	message := err.Error()
+	if cause := err.Cause(); cause != nil {
+		message = cause.Error()
+	} else if _, after, found := strings.Cut(message, ": "); found {
+		message = after
+	}
+	return &Problem{file, line, "not valid Liquid: " + strings.TrimSpace(message)}
+}
+
+// Bounds of one rendering.
+const (
+	maxOutput   = 1 << 20 // bytes of one text
+	maxTurns    = 20_000  // turns of all loops together
+	maxCaptured = 4 << 20 // bytes that capture and assign may keep
+)
+
+// Errors of rendering. Each comes wrapped in a sentence that names file and line
+// and, for ErrUndefined, the expression.
+var (
+	ErrUndefined = errors.New("has no value")
+	ErrTooLarge  = errors.New("the text grows too large")
+	ErrTooLong   = errors.New("the loops take too many turns")
+)
+
+// capped is a writer with an end.
+type capped struct {
+	strings.Builder
+}
+
+func (c *capped) Write(b []byte) (int, error) {
+	if c.Len()+len(b) > maxOutput {
+		return 0, ErrTooLarge
+	}
+	return c.Builder.Write(b)
+}
+
+// render fills the text with vars, which it leaves as they are.
+func (t *text) render(vars map[string]any, zone *time.Location) (out string, err error) {
+	run := &rendering{text: t, zone: zone}
+	// The Liquid library panics where it cannot write, and on values that a
+	// filter cannot take.
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = "", run.explain(fmt.Errorf("%v", r))
+		}
+	}()
+	bindings := make(map[string]any, len(vars)+4)
+	for k, v := range vars {
+		bindings[k] = v
+	}
+	config := grammar
+	run.install(&config)
+	w := &capped{}
+	if err := render.Render(t.node, w, bindings, config); err != nil {
+		return "", run.explain(err)
+	}
+	return w.String(), nil
+}

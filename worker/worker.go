@@ -1,0 +1,98 @@
+// Package worker runs the workflows and activities.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/workflows"
+)
+
+// Options size a worker; zero fields have the defaults named.
+type Options struct {
+	// Activities bounds activities at once; default 100.
+	Activities int
+	// LocalActivities bounds the ones inside workflow tasks; they share the
+	// database pool, so keep it at or below the pool's size. Default 32.
+	LocalActivities int
+	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
+	// each; others are replayed when they wake. Default 256.
+	CachedJourneys int
+	// Deployment and Build turn worker versioning on where both are set.
+	Deployment, Build string
+}
+
+// stopTimeout is how long activities under way may go on after a stop signal:
+// longer than a vendor call and its report.
+const stopTimeout = 25 * time.Second
+
+// New makes a worker for journeys and upkeep. It is started by the caller.
+func New(c client.Client, hands *activities.Activities, o Options) worker.Worker {
+	worker.SetStickyWorkflowCacheSize(or(o.CachedJourneys, 256))
+	options := worker.Options{
+		MaxConcurrentActivityExecutionSize:      or(o.Activities, 100),
+		MaxConcurrentLocalActivityExecutionSize: or(o.LocalActivities, 32),
+		WorkerStopTimeout:                       stopTimeout,
+	}
+	if o.Deployment != "" && o.Build != "" {
+		options.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: o.Deployment, BuildID: o.Build},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	w := worker.New(c, workflows.TaskQueue, options)
+	Register(w, hands)
+	return w
+}
+
+// Register makes all workflows and activities known to a worker.
+func Register(r worker.Registry, hands *activities.Activities) {
+	r.RegisterWorkflowWithOptions(workflows.Journey, workflow.RegisterOptions{Name: workflows.JourneyType})
+	r.RegisterWorkflowWithOptions(workflows.Maintenance, workflow.RegisterOptions{Name: workflows.MaintenanceType})
+	r.RegisterActivity(hands)
+}
+
+// Schedule has Temporal run the upkeep regularly. It is harmless when repeated.
+func Schedule(ctx context.Context, c client.Client, every time.Duration) error {
+	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:      workflows.MaintenanceType,
+		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}},
+		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		Action: &client.ScheduleWorkflowAction{
+			ID: "maintenance", Workflow: workflows.MaintenanceType, TaskQueue: workflows.TaskQueue,
+		},
+	})
+	if err != nil && !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return fmt.Errorf("scheduling the upkeep: %w", err)
+	}
+	return nil
+}
+
+// Executions answers the upkeep's question whether a journey still runs.
+type Executions struct{ Client client.Client }
+
+// Running says whether a journey's workflow is open.
+func (e Executions) Running(ctx context.Context, campaign, journey string) (bool, error) {
+	answer, err := e.Client.DescribeWorkflowExecution(ctx, workflows.JourneyWorkflowID(campaign, journey), "")
+	if err != nil {
+		return false, err
+	}
+	return answer.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+func or(n, fallback int) int {
+	if n > 0 {
+		return n
+	}
+	return fallback
+}

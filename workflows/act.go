@@ -1,0 +1,95 @@
+package workflows
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/campaign"
+)
+
+// act does a step through its activity. A step that is held is asked again when
+// its time comes or a resume signal says that what held it is mended; an exit
+// taken meanwhile leaves it undone.
+func (j *journey) act(ctx workflow.Context, step campaign.Step) (activities.Result, error) {
+	j.begin(ctx)
+	due := j.state.Since
+	for {
+		resumes := j.inbox.resumes
+		result, err := j.attempt(ctx, step, due)
+		if err != nil || j.left() && result.Status == "" {
+			return result, err
+		}
+		if !result.Expiry.IsZero() {
+			j.state.Expiry = result.Expiry
+		}
+		if result.Status != activities.Held {
+			j.status.Held = ""
+			return result, nil
+		}
+		j.status.Held = result.Reason
+		if result.Reason == activities.OutOfWindow {
+			due = result.Until
+		}
+		skips := j.inbox.skips
+		_, err = j.block(ctx, block{says: step.Says + " is held: " + result.Reason, until: result.Until, ready: func() bool {
+			return j.inbox.resumes > resumes || j.inbox.skips > skips
+		}})
+		if err != nil || j.left() {
+			return activities.Result{}, err
+		}
+	}
+}
+
+// attempt runs the step's activity once. While Temporal waits to retry it, an exit
+// cancels it; an attempt under way is never cut short.
+func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Time) (activities.Result, error) {
+	do, in := activityOf(step.Do), j.step(step, due)
+	if !step.Slow {
+		return local(ctx, step.Says, do, in)
+	}
+	actCtx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	running := act(actCtx, step.Says, do, in)
+	_, err := j.block(ctx, block{says: step.Says, ready: running.IsReady, busy: true})
+	if err != nil {
+		return activities.Result{}, err
+	}
+	if !running.IsReady() {
+		cancel()
+	}
+	result, err := running.Get(ctx)
+	if temporal.IsCanceledError(err) && j.left() {
+		return activities.Result{}, nil
+	}
+	return result, err
+}
+
+func (j *journey) step(step campaign.Step, due time.Time) activities.Step {
+	return activities.Step{Journey: j.id, ID: step.ID, Index: j.state.At, Clock: j.clock, Due: due}
+}
+
+// activityOf gives the activity that does a verb.
+func activityOf(verb campaign.Verb) func(context.Context, activities.Step) (activities.Result, error) {
+	switch verb {
+	case campaign.Send:
+		return hands.Send
+	case campaign.Assign:
+		return hands.Assign
+	case campaign.If:
+		return hands.Decide
+	case campaign.Tag:
+		return hands.Tag
+	case campaign.Untag:
+		return hands.Untag
+	case campaign.Notify:
+		return hands.Notify
+	case campaign.Call:
+		return hands.Call
+	default:
+		return hands.Withdraw
+	}
+}

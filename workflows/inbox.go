@@ -1,0 +1,134 @@
+package workflows
+
+import (
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
+)
+
+// maxKept bounds the deliveries that a journey keeps for later awaits.
+const maxKept = 200
+
+// inbox is what signals have set and the main line has not looked at yet.
+type inbox struct {
+	heard   int // signals so far; a change says that something is new
+	resumes int
+	skips   int
+	exit    *ExitRequest
+	byHand  []activities.ByHandInput
+	retimed bool
+
+	channels []func() bool
+}
+
+// listen prepares the channels of all signals. They are read by hear, on the main
+// line, so that nothing that has come can be overlooked when the journey ends or
+// continues as new.
+func (j *journey) listen(ctx workflow.Context) {
+	j.inbox.channels = []func() bool{
+		on(ctx, SignalEvents, j.keep),
+		on(ctx, SignalExpiry, func(c ExpiryChange) { j.state.Expiry, j.inbox.retimed = c.At, true }),
+		on(ctx, SignalTrigger, func(struct{}) {}),
+		on(ctx, SignalRedeemed, func(r Redeemed) { j.byHand(event.CodeRedeemed, r.Order) }),
+		on(ctx, SignalApplied, func(struct{}) { j.byHand(event.CodeApplied, "") }),
+		on(ctx, SignalExit, func(r ExitRequest) { j.inbox.exit = &r }),
+		on(ctx, SignalSkip, func(struct{}) { j.inbox.skips++ }),
+		on(ctx, SignalPause, func(struct{}) { j.state.Paused = true }),
+		on(ctx, SignalResume, func(struct{}) { j.state.Paused = false; j.inbox.resumes++ }),
+	}
+}
+
+// on gives a function that hands the next waiting signal of a name to set. A signal
+// without input, as a person may send it, gives the zero payload.
+func on[P any](ctx workflow.Context, name string, set func(P)) func() bool {
+	channel := workflow.GetSignalChannel(ctx, name)
+	return func() bool {
+		var payload P
+		if !channel.ReceiveAsync(&payload) {
+			return false
+		}
+		set(payload)
+		return true
+	}
+}
+
+// hear takes in all signals that have come. A signal only sets state; the main
+// line acts on it.
+func (j *journey) hear() {
+	for _, next := range j.inbox.channels {
+		for next() {
+			j.inbox.heard++
+		}
+	}
+}
+
+// keep takes in a delivery, once.
+func (j *journey) keep(d Delivery) {
+	if slices.Contains(j.state.Seen, d.ID) {
+		return
+	}
+	j.state.Seen = tail(append(j.state.Seen, d.ID))
+	j.state.Pending = tail(append(j.state.Pending, d))
+}
+
+func tail[T any](list []T) []T { return list[max(0, len(list)-maxKept):] }
+
+func (j *journey) byHand(kind, order string) {
+	j.inbox.byHand = append(j.inbox.byHand, activities.ByHandInput{Journey: j.id, Kind: kind, Order: order})
+}
+
+// recordByHand puts what a person signalled before the dispatcher; it comes back
+// as a delivery, as the webhook would.
+func (j *journey) recordByHand(ctx workflow.Context) error {
+	for len(j.inbox.byHand) > 0 {
+		in := j.inbox.byHand[0]
+		j.inbox.byHand = j.inbox.byHand[1:]
+		if _, err := local(ctx, "record "+in.Kind+" signalled by hand", hands.RecordByHand, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take looks at what has come, delivery by delivery, the oldest first: the arms of
+// the await under way have the first choice, then the exits. What nothing takes is
+// kept for a later await. It gives the arm that was taken, or -1; an exit that was
+// taken is in j.exit.
+func (j *journey) take(arms []campaign.Arm) int {
+	j.hear()
+	if j.exit != nil {
+		return -1
+	}
+	if request := j.inbox.exit; request != nil {
+		j.leave(request.Outcome)
+		return -1
+	}
+	for d, delivery := range j.state.Pending {
+		if arm := slices.IndexFunc(arms, func(a campaign.Arm) bool { return delivery.satisfies(a.Rule) }); arm >= 0 {
+			j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
+			return arm
+		}
+		if exit := slices.IndexFunc(j.plan.Exits, func(e campaign.Exit) bool { return delivery.satisfies(e.Rule) }); exit >= 0 {
+			j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
+			j.exit = &j.plan.Exits[exit]
+			return -1
+		}
+	}
+	return -1
+}
+
+// leave takes an exit that the file doesn't name.
+func (j *journey) leave(outcome string) {
+	if outcome == "" {
+		outcome = campaign.OutcomeStopped
+	}
+	j.exit = &campaign.Exit{Outcome: outcome, Then: campaign.End}
+}
+
+func (d Delivery) satisfies(rule string) bool {
+	return rule != "" && slices.ContainsFunc(d.Events, func(e Event) bool { return slices.Contains(e.Rules, rule) })
+}
