@@ -63,7 +63,7 @@ func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
 	if !code.Issuing {
 		return nil
 	}
-	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon)
+	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Project.Zone)
 	if err != nil {
 		return err
 	}

@@ -187,8 +187,23 @@ func (r *reader) send(n *node) *SendDoc {
 	if c := n.get("connection"); c != nil {
 		s.Connection = r.name(c, "`connection`")
 	}
-	s.With = r.anything(n.get("with"), "`with`")
+	s.With = r.with(n.get("with"))
 	return s
+}
+
+// with reads further variables of the template; none may hide one of Scrip's.
+func (r *reader) with(n *node) map[string]any {
+	out := r.anything(n, "`with`")
+	if out == nil {
+		return nil
+	}
+	reserved := append(slices.Clone(messageVariables), InStep.Variables()...)
+	for _, e := range n.entries {
+		if !idPattern.MatchString(e.key) || slices.Contains(reserved, e.key) {
+			r.fail(e.pos, "a variable of `with` is named in small letters, digits and underscores, and not like one of Scrip's own; `%s` isn't", e.key)
+		}
+	}
+	return out
 }
 
 func (r *reader) assign(n *node) *AssignDoc {

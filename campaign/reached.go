@@ -29,7 +29,7 @@ func (r reached) join(o reached) reached {
 }
 
 // messageVariables are the variables of texts that need nothing before them.
-var messageVariables = []string{"contact", "trigger", "entry", "now", "unsubscribe_url", "confirm_url"}
+var messageVariables = []string{"contact", "trigger", "entry", "now", "project", "unsubscribe_url"}
 
 // walk checks a list of steps and returns what is there after it.
 func (l *linker) walk(steps []StepDoc, have reached) reached {
@@ -187,6 +187,9 @@ func (l *linker) liquids(value any, have reached, pos Pos) {
 func (r reached) lacks(path string, with map[string]any) string {
 	root, rest, _ := strings.Cut(path, ".")
 	field, _, _ := strings.Cut(rest, ".")
+	if _, given := with[root]; given {
+		return ""
+	}
 	switch root {
 	case "code", "codes", "coupon":
 		if !r.code {
@@ -200,13 +203,10 @@ func (r reached) lacks(path string, with map[string]any) string {
 		if field != "" && !r.steps[field] {
 			return fmt.Sprintf("but no step `%s` stands before this one%s", field, maybe(field, slices.Sorted(maps.Keys(r.steps))))
 		}
-	case "with":
-		if _, ok := with[field]; field != "" && !ok {
-			return fmt.Sprintf("but the step's `with` has no `%s`", field)
-		}
 	default:
 		if !slices.Contains(messageVariables, root) {
-			known := append(slices.Clone(messageVariables), "code", "codes", "coupon", "event", "steps", "with")
+			known := append(slices.Clone(messageVariables), "code", "codes", "coupon", "event", "steps")
+			known = append(known, slices.Sorted(maps.Keys(with))...)
 			return "which is not known" + didYouMean(root, known)
 		}
 	}

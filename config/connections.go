@@ -47,9 +47,9 @@ func (c *Config) Open(now func() time.Time) (*Connections, error) {
 }
 
 func (c Connection) open(now func() time.Time) (any, error) {
-	descriptor, known := catalog.Find(c.Kind)
-	if !known {
-		return nil, integrations.Problems{{Key: "kind", Message: fmt.Sprintf("%q is no vendor that Scrip knows; it knows %s", c.Kind, strings.Join(catalog.Kinds(), ", "))}}
+	descriptor, err := catalog.Descriptor(c.Kind)
+	if err != nil {
+		return nil, integrations.Problems{{Key: "kind", Message: err.Error()}}
 	}
 	return descriptor.New(integrations.Settings{
 		Name: c.Name,

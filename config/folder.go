@@ -110,7 +110,12 @@ func (c *Config) Compose(files map[string]string) (*Folder, campaign.Problems) {
 		maps.Copy(templates[name], layouts)
 		parsed, err := template.Parse(name, templates[name])
 		if err != nil {
-			problems = append(problems, templateProblems(name, err)...)
+			for _, problem := range templateProblems(name, err) {
+				// A mistake in a layout is met in each of its templates.
+				if !slices.Contains(problems, problem) {
+					problems = append(problems, problem)
+				}
+			}
 			continue
 		}
 		folder.Templates[name] = parsed

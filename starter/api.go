@@ -26,6 +26,7 @@ type Deps struct {
 	// Temporal may be a lazy client: nothing here fails while Temporal is away but
 	// the routes that ask it. Nil: those routes say so.
 	Temporal client.Client
+	Inbox    *Inbox         // what webhooks and events go into
 	Clock    campaign.Clock // of the project; zero is the real time
 	Log      *slog.Logger
 	Metrics  *Metrics

@@ -8,8 +8,8 @@ import (
 	"scrip.dev/scrip/store"
 )
 
-// pageQuery is how a part of a list is asked for.
-type pageQuery struct {
+// PageQuery is how a part of a list is asked for.
+type PageQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"how many at most"`
 	Cursor string `query:"cursor" maxLength:"400" doc:"next of the answer before; opaque"`
 }
@@ -24,7 +24,7 @@ var cursorKey = regexp.MustCompile(`^[A-Za-z0-9_.:@-]{1,200}$`)
 
 // page gives the rows to ask for: one more than wanted, to see whether there is a
 // next part.
-func (q pageQuery) page() (store.Page, error) {
+func (q PageQuery) page() (store.Page, error) {
 	p := store.Page{Limit: q.Limit + 1}
 	if q.Cursor == "" {
 		return p, nil
@@ -38,7 +38,7 @@ func (q pageQuery) page() (store.Page, error) {
 }
 
 // paged cuts the surplus row off and makes the cursor from the last one's key.
-func paged[T any](q pageQuery, rows []T, key func(T) string) pageOf[T] {
+func paged[T any](q PageQuery, rows []T, key func(T) string) pageOf[T] {
 	out := pageOf[T]{Items: rows}
 	if out.Items == nil {
 		out.Items = []T{}

@@ -3,7 +3,6 @@ package starter
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.opentelemetry.io/otel/propagation"
 
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
@@ -48,15 +45,14 @@ type Hooks struct {
 	PublicURL   *url.URL      // where the world reaches this process; vendors sign it
 	MaxBody     int64         // bytes; 0 is DefaultMaxBody
 	ReadTimeout time.Duration // of a body; 0 is DefaultReadTimeout
-	Metrics     *Metrics
+	Metrics     *InboxMetrics
 	Log         *slog.Logger
 	Now         func() time.Time
 }
 
-// Routes adds the two addresses to a mux.
-func (h *Hooks) Routes(mux *http.ServeMux) {
-	mux.Handle("/hooks/{connection}", h)
-	mux.Handle("/hooks/{connection}/{topic...}", h)
+// Mounts are the two addresses, for Deps.
+func (h *Hooks) Mounts() map[string]http.Handler {
+	return map[string]http.Handler{"/hooks/{connection}": h, "/hooks/{connection}/{topic...}": h}
 }
 
 // Refusals of the hook itself.
@@ -156,7 +152,7 @@ func (h *Hooks) publicURL(r *http.Request) *url.URL {
 func incoming(connection string, source integrations.Source, receipt integrations.Receipt, request integrations.Request, r *http.Request) store.Incoming {
 	in := store.Incoming{
 		Connection: connection, Topic: storable(receipt.Topic), Key: boundedKey(receipt.Key), SentAt: receipt.SentAt,
-		Body: request.Body, Trace: traceparent(r),
+		Body: request.Body, Trace: Traceparent(r.Context()),
 	}
 	for name, value := range receipt.Meta {
 		if in.Meta == nil {
@@ -189,12 +185,6 @@ func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
-func traceparent(r *http.Request) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(r.Context(), carrier)
-	return carrier["traceparent"]
-}
-
 func (h *Hooks) answer(w http.ResponseWriter, source integrations.Source, request integrations.Request) {
 	if responder, ok := source.(integrations.Responder); ok {
 		responder.Respond(w, request)
@@ -213,19 +203,9 @@ func (h *Hooks) refuseStorage(w http.ResponseWriter, r *http.Request, connection
 	h.refuse(w, connection, errStorage)
 }
 
-// problem is the body of a refusal, in the form of RFC 9457.
-type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"` // what to do
-}
-
 func (h *Hooks) refuse(w http.ResponseWriter, connection string, err error) {
 	refusal := integrations.ErrMalformed
 	_ = errors.As(err, &refusal) // a source's other errors are about what it was sent
 	h.Metrics.Hooks.WithLabelValues(connection, refusal.Code).Inc()
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(refusal.Status)
-	_ = json.NewEncoder(w).Encode(problem{http.StatusText(refusal.Status), refusal.Status, refusal.Code, refusal.Message})
+	writeProblem(w, problem(refusal.Status, refusal.Code, "%s", refusal.Message))
 }

@@ -24,7 +24,7 @@ var ErrInboxClosed = errors.New("the inbox is closed: the process is ending")
 // larger instead of queues longer.
 type Inbox struct {
 	store   *store.Store
-	metrics *Metrics
+	metrics *InboxMetrics
 	waiting chan *arrival
 	woken   chan struct{}
 	notify  chan struct{}
@@ -40,7 +40,7 @@ type arrival struct {
 }
 
 // NewInbox starts an inbox; Close ends it.
-func NewInbox(s *store.Store, m *Metrics) *Inbox {
+func NewInbox(s *store.Store, m *InboxMetrics) *Inbox {
 	i := &Inbox{
 		store: s, metrics: m,
 		waiting: make(chan *arrival), woken: make(chan struct{}, 1), notify: make(chan struct{}, 1), closing: make(chan struct{}),

@@ -4,8 +4,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count what happens between a vendor's call and Temporal.
-type Metrics struct {
+// InboxMetrics count what happens between a vendor's call and Temporal.
+type InboxMetrics struct {
 	Hooks            *prometheus.CounterVec // connection, outcome: accepted, duplicate, or the refusal's code
 	HookSeconds      prometheus.Histogram   // from the request to the answer
 	GroupSize        prometheus.Histogram   // webhooks a transaction
@@ -16,18 +16,14 @@ type Metrics struct {
 	Refusals         *prometheus.CounterVec // campaign, reason
 	ExpressionErrors *prometheus.CounterVec // campaign: conditions that failed and counted as false
 	Outbox           *prometheus.CounterVec // kind, outcome: acknowledged, gone, refused
-	InboxLag         prometheus.Gauge       // seconds that the oldest webhook has been waiting
-	InboxWaiting     prometheus.Gauge       // webhooks that wait
-	OutboxLag        prometheus.Gauge       // seconds that the oldest row has been waiting
-	OutboxWaiting    prometheus.Gauge       // rows that wait
 	TemporalAway     prometheus.Gauge       // 1 while Temporal can't be reached
 	Active           prometheus.Gauge       // 1 in the process whose dispatcher holds the lease
 	collectors       []prometheus.Collector
 }
 
-// NewMetrics makes the collectors; they count whether or not they are registered.
-func NewMetrics() *Metrics {
-	m := &Metrics{}
+// NewInboxMetrics makes the collectors; they count whether or not they are registered.
+func NewInboxMetrics() *InboxMetrics {
+	m := &InboxMetrics{}
 	m.Hooks = m.counter("scrip_hooks_total", "Webhooks by connection and what became of them.", "connection", "outcome")
 	m.HookSeconds = m.histogram("scrip_hook_seconds", "Time from a webhook's request to its answer.", prometheus.ExponentialBuckets(0.0005, 2, 14))
 	m.GroupSize = m.histogram("scrip_inbox_group_size", "Webhooks stored in one transaction.", prometheus.ExponentialBuckets(1, 2, 7))
@@ -38,17 +34,13 @@ func NewMetrics() *Metrics {
 	m.Refusals = m.counter("scrip_refused_entries_total", "Entries refused, by reason.", "campaign", "reason")
 	m.ExpressionErrors = m.counter("scrip_expression_errors_total", "Conditions that failed and counted as false.", "campaign")
 	m.Outbox = m.counter("scrip_outbox_total", "What Temporal was told, by kind and outcome.", "kind", "outcome")
-	m.InboxLag = m.gauge("scrip_inbox_lag_seconds", "How long the oldest undispatched webhook has been waiting.")
-	m.InboxWaiting = m.gauge("scrip_inbox_waiting", "Webhooks that are not dispatched yet.")
-	m.OutboxLag = m.gauge("scrip_outbox_lag_seconds", "How long the oldest start or signal has been waiting for Temporal.")
-	m.OutboxWaiting = m.gauge("scrip_outbox_waiting", "Starts and signals that wait for Temporal.")
 	m.TemporalAway = m.gauge("scrip_temporal_away", "1 while Temporal can't be reached.")
 	m.Active = m.gauge("scrip_dispatcher_active", "1 in the process that dispatches.")
 	return m
 }
 
 // Register adds the collectors to a registry.
-func (m *Metrics) Register(r prometheus.Registerer) error {
+func (m *InboxMetrics) Register(r prometheus.Registerer) error {
 	for _, c := range m.collectors {
 		if err := r.Register(c); err != nil {
 			return err
@@ -57,19 +49,19 @@ func (m *Metrics) Register(r prometheus.Registerer) error {
 	return nil
 }
 
-func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+func (m *InboxMetrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.collectors = append(m.collectors, c)
 	return c
 }
 
-func (m *Metrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
+func (m *InboxMetrics) histogram(name, help string, buckets []float64) prometheus.Histogram {
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	m.collectors = append(m.collectors, h)
 	return h
 }
 
-func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+func (m *InboxMetrics) gauge(name, help string) prometheus.Gauge {
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	m.collectors = append(m.collectors, g)
 	return g

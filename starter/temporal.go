@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"go.opentelemetry.io/otel/propagation"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -63,7 +62,7 @@ func (c *Client) Start(ctx context.Context, row store.OutboxRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.ExecuteWorkflow(traced(ctx, row), client.StartWorkflowOptions{
+	_, err = c.ExecuteWorkflow(WithTraceparent(ctx, row.Trace), client.StartWorkflowOptions{
 		ID:                       workflows.JourneyWorkflowID(journey.Campaign, journey.ID),
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
@@ -82,21 +81,13 @@ func (c *Client) Signal(ctx context.Context, row store.OutboxRow) error {
 		payload = nil
 	}
 	id := workflows.JourneyWorkflowID(row.Campaign, row.JourneyID)
-	return classify("signalling a journey", c.SignalWorkflow(traced(ctx, row), id, "", row.Name, payload))
+	return classify("signalling a journey", c.SignalWorkflow(WithTraceparent(ctx, row.Trace), id, "", row.Name, payload))
 }
 
 // Cancel asks a journey's workflow to end.
 func (c *Client) Cancel(ctx context.Context, row store.OutboxRow) error {
 	id := workflows.JourneyWorkflowID(row.Campaign, row.JourneyID)
-	return classify("cancelling a journey", c.CancelWorkflow(traced(ctx, row), id, ""))
-}
-
-// traced goes on with the trace of the webhook that led here.
-func traced(ctx context.Context, row store.OutboxRow) context.Context {
-	if row.Trace == "" {
-		return ctx
-	}
-	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": row.Trace})
+	return classify("cancelling a journey", c.CancelWorkflow(WithTraceparent(ctx, row.Trace), id, ""))
 }
 
 func classify(doing string, err error) error {

@@ -25,9 +25,9 @@ type Assignment struct {
 	Coupon    string
 	Set       string // child set; "" none
 	Code      string
-	State     string // AssignmentHeld …
-	JourneyID string // "" outside campaigns
-	ContactID string // "" unknown
+	State     string    // AssignmentHeld …
+	JourneyID string    // "" outside campaigns
+	ContactID string    // "" unknown
 	ExpiresAt time.Time // real; zero: no end
 	ExposedAt time.Time // real; zero: nobody has seen it
 	Issuing   bool      // the shop does not have the code yet

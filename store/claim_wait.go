@@ -44,7 +44,7 @@ func (t *claimTx) turnAway(ctx context.Context, left []*claimRequest) error {
 		case inLine:
 			r.result = ClaimResult{Status: ClaimEmpty}
 			err = t.leaveLine(ctx, r)
-		case t.coupon.Doc.OnEmpty.Wait > 0 && r.Waitable && r.JourneyID != "" && r.ContactID != "":
+		case t.waits(r):
 			err = t.standInLine(ctx, r)
 			deadlines[waiterKey{r.key, r.JourneyID}] = r.result.WaitUntil
 		default:
@@ -55,6 +55,12 @@ func (t *claimTx) turnAway(ctx context.Context, left []*claimRequest) error {
 		}
 	}
 	return t.countWaiters(ctx)
+}
+
+// waits says whether a claim may stand in line. The uses of a shared code come
+// back through nobody's refill, so nobody waits for them.
+func (t *claimTx) waits(r *claimRequest) bool {
+	return t.coupon.Doc.OnEmpty.Wait > 0 && t.coupon.Pool != campaign.PoolShared && r.Waitable && r.JourneyID != "" && r.ContactID != ""
 }
 
 type waiterKey struct{ key, journeyID string }

@@ -67,12 +67,14 @@ func (s *Store) DueEntries(ctx context.Context, q Querier, limit int) ([]Pending
 	return s.pending(ctx, q, `SELECT `+pendingColumns+` FROM pending_entry WHERE due_at <= now() ORDER BY due_at LIMIT $1`, limit)
 }
 
-// DeletePending removes a debounced entry: it entered, or was refused.
-func (s *Store) DeletePending(ctx context.Context, q Querier, id int64) error {
-	if _, err := q.Exec(ctx, `DELETE FROM pending_entry WHERE id = $1`, id); err != nil {
-		return fmt.Errorf("removing a debounced entry: %w", err)
+// DeletePending removes a debounced entry: it entered, or was refused. It returns
+// false where it was gone.
+func (s *Store) DeletePending(ctx context.Context, q Querier, id int64) (bool, error) {
+	tag, err := q.Exec(ctx, `DELETE FROM pending_entry WHERE id = $1`, id)
+	if err != nil {
+		return false, fmt.Errorf("removing a debounced entry: %w", err)
 	}
-	return nil
+	return tag.RowsAffected() > 0, nil
 }
 
 // PostponePending tries a due entry again later, when what stood in its way may

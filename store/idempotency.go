@@ -81,17 +81,3 @@ func (s *Store) Abandon(ctx context.Context, i Idempotent) error {
 	}
 	return nil
 }
-
-// ForgetAnswers drops idempotency keys older than age, a thousand at a time.
-func (s *Store) ForgetAnswers(ctx context.Context, age time.Duration) error {
-	for {
-		tag, err := s.Pool.Exec(ctx, `DELETE FROM idempotency_key WHERE ctid IN
-			(SELECT ctid FROM idempotency_key WHERE at < now() - $1::interval LIMIT 1000)`, age)
-		if err != nil {
-			return fmt.Errorf("dropping old idempotency keys: %w", err)
-		}
-		if tag.RowsAffected() < 1000 {
-			return nil
-		}
-	}
-}

@@ -204,3 +204,12 @@ func (s *Store) QueueLag(ctx context.Context) (oldest time.Duration, waiting int
 	}
 	return time.Duration(seconds * float64(time.Second)), waiting, nil
 }
+
+// DataErrorCode is the SQLSTATE of an error of IsDataError; it holds no data.
+func DataErrorCode(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return "SQLSTATE " + pg.Code
+	}
+	return "unknown"
+}

@@ -43,7 +43,7 @@ func (s *Store) Gauges(ctx context.Context) (g Gauges, err error) {
 		FROM journey j JOIN campaign c ON c.id = j.campaign_id WHERE j.state <> 'ended' GROUP BY 1, 2`); err != nil {
 		return g, err
 	}
-	if g.Pools, err = list[PoolGauge](ctx, s.Pool, "pools", `SELECT c.name, coalesce(sum(b.tail - b.head), 0)::bigint, c.waiters
+	if g.Pools, err = list[PoolGauge](ctx, s.Pool, "pools", `SELECT c.name, coalesce(sum(b.tail - b.head - b.holes), 0)::bigint, c.waiters
 		FROM coupon c LEFT JOIN batch b ON b.coupon_id = c.id AND NOT b.closed AND b.kind <> 'made'
 		WHERE c.pool = 'list' GROUP BY c.id`); err != nil {
 		return g, err

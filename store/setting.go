@@ -29,15 +29,22 @@ func (s *Store) KillSwitch(ctx context.Context) (k KillSwitch, err error) {
 	return k, err
 }
 
-// SetKillSwitch holds all marketing messages, or lets them go on.
+// SetKillSwitch holds all marketing messages, or lets them go on: the journeys
+// that it held are told.
 func (s *Store) SetKillSwitch(ctx context.Context, on bool, actor string) (KillSwitch, error) {
 	k := KillSwitch{On: on, Since: time.Now().UTC(), By: actor}
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
 		if err := putSetting(ctx, tx, settingKillSwitch, k); err != nil {
 			return err
 		}
-		action := map[bool]string{true: "kill_switch.on", false: "kill_switch.off"}[on]
-		return Audit(ctx, tx, actor, action, "project", nil)
+		if on {
+			return Audit(ctx, tx, actor, "kill_switch.on", "project", nil)
+		}
+		told, err := s.tellJourneys(ctx, tx, "resume", struct{}{}, `j.state = 'parked' AND j.parked_reason = $4`, "kill_switch")
+		if err != nil {
+			return err
+		}
+		return Audit(ctx, tx, actor, "kill_switch.off", "project", map[string]any{"journeys": told})
 	})
 	return k, err
 }

@@ -15,14 +15,15 @@ import (
 	"scrip.dev/scrip/event"
 )
 
-// suppressionKey is the key that suppressions are made with, made once, kept in
+// suppressionKey holds the key that suppressions are made with, made once, kept in
 // the database, and cached for the life of the process.
 type suppressionKey struct {
 	sync.Mutex
 	key []byte
 }
 
-func (s *Store) suppressionKey(ctx context.Context) ([]byte, error) {
+// SigningKey gives that key; unsubscribe links are made with it too.
+func (s *Store) SigningKey(ctx context.Context) ([]byte, error) {
 	s.suppressing.Lock()
 	defer s.suppressing.Unlock()
 	if s.suppressing.key != nil {
@@ -33,7 +34,7 @@ func (s *Store) suppressionKey(ctx context.Context) ([]byte, error) {
 	}
 	kept.Key = make([]byte, 32)
 	_, _ = rand.Read(kept.Key)
-	if err := s.settingOnce(ctx, "suppression_key", &kept); err != nil {
+	if err := s.settingOnce(ctx, "signing_key", &kept); err != nil {
 		return nil, err
 	}
 	s.suppressing.key = kept.Key
@@ -43,7 +44,7 @@ func (s *Store) suppressionKey(ctx context.Context) ([]byte, error) {
 // AddressHMAC gives the key under which an address on a channel is suppressed. It
 // outlives the erasure of the address.
 func (s *Store) AddressHMAC(ctx context.Context, _ Querier, channel, address string) ([]byte, error) {
-	key, err := s.suppressionKey(ctx)
+	key, err := s.SigningKey(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,35 +9,37 @@ import (
 
 // Render fills the texts of a channel. vars are the variables by name: maps and
 // lists of JSON types, times, and Code for `code` and inside `codes`. A variable
-// that is printed and has no value is ErrUndefined.
+// that is printed and has no value is ErrUndefined. Dates are rendered in the
+// zone of In, else in that of the variable `now`, else in UTC.
 //
 // A template that is kept at the vendor gives its id and the data to fill it:
 // vars, with `code` as a text and the rest of it as `code_details`.
 func (t *Template) Render(channel string, vars map[string]any) (Rendered, error) {
+	zone := zoneOf(t.zone, vars)
 	switch channel {
 	case SMS:
 		if t.sms == nil {
 			return Rendered{}, fmt.Errorf("rendering templates/%s: it has no %s", t.name, fileSMS)
 		}
-		body, err := t.sms.render(vars, t.zone)
+		body, err := t.sms.render(vars, zone)
 		return Rendered{Text: strings.TrimSpace(body)}, err
 	case Email:
 		if t.front.TemplateID != "" {
-			return Rendered{TemplateID: t.front.TemplateID, Data: vendorData(vars, t.zone)}, nil
+			return Rendered{TemplateID: t.front.TemplateID, Data: vendorData(vars, zone)}, nil
 		}
 		if t.html != nil || t.plain != nil {
-			return t.email(vars)
+			return t.email(vars, zone)
 		}
 	}
 	return Rendered{}, fmt.Errorf("rendering templates/%s: it has no text for %s", t.name, channel)
 }
 
-func (t *Template) email(vars map[string]any) (Rendered, error) {
-	subject, err := t.subject.render(vars, t.zone)
+func (t *Template) email(vars map[string]any, zone *time.Location) (Rendered, error) {
+	subject, err := t.subject.render(vars, zone)
 	if err != nil {
 		return Rendered{}, err
 	}
-	preheader, err := t.preheader.render(vars, t.zone)
+	preheader, err := t.preheader.render(vars, zone)
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -48,14 +50,14 @@ func (t *Template) email(vars map[string]any) (Rendered, error) {
 		around = map[string]any{}
 	}
 	around["subject"], around["preheader"] = out.Subject, strings.Join(strings.Fields(preheader), " ")
-	if out.HTML, err = within(t.html, t.htmlLayout, vars, around, t.zone, func(s string) any { return safeHTML{s} }); err != nil {
+	if out.HTML, err = within(t.html, t.htmlLayout, vars, around, zone, func(s string) any { return safeHTML{s} }); err != nil {
 		return Rendered{}, err
 	}
 	if t.plain == nil {
 		out.Text = plainText(out.HTML)
 		return out, nil
 	}
-	out.Text, err = within(t.plain, t.txLayout, vars, around, t.zone, func(s string) any { return s })
+	out.Text, err = within(t.plain, t.txLayout, vars, around, zone, func(s string) any { return s })
 	return out, err
 }
 
@@ -79,7 +81,7 @@ func vendorData(vars map[string]any, zone *time.Location) map[string]any {
 	for name, value := range vars {
 		switch value := value.(type) {
 		case Code:
-			data[name], data[name+"_details"] = value.Value, value.data(zone)
+			data[name], data[name+"_details"] = value.Code, value.data(zone)
 		case time.Time:
 			data[name] = value.In(zone).Format(time.RFC3339)
 		case map[string]any:
@@ -91,26 +93,13 @@ func vendorData(vars map[string]any, zone *time.Location) map[string]any {
 	return data
 }
 
-// Text is a short Liquid text outside of templates, such as what `notify`
-// tells.
-type Text struct{ text *text }
-
-// ParseText reads a text; its output is not escaped.
-func ParseText(source string) (*Text, error) {
-	if len(source) > maxFile {
-		return nil, fmt.Errorf("the text is too large: at most %d kB", maxFile>>10)
+// zoneOf picks the zone of a rendering.
+func zoneOf(zone *time.Location, vars map[string]any) *time.Location {
+	if zone != nil {
+		return zone
 	}
-	t, problem := compile(source, "the text", 1, false)
-	if problem != nil {
-		return nil, fmt.Errorf("%s", problem.Message)
+	if now, ok := vars["now"].(time.Time); ok {
+		return now.Location()
 	}
-	return &Text{t}, nil
-}
-
-// Variables lists the dotted paths that the text reads.
-func (t *Text) Variables() []string { return t.text.variables }
-
-// Render fills the text, with dates in zone.
-func (t *Text) Render(vars map[string]any, zone *time.Location) (string, error) {
-	return t.text.render(vars, zone)
+	return time.UTC
 }

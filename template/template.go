@@ -42,7 +42,7 @@ var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 type Template struct {
 	name  string
 	files map[string]string
-	zone  *time.Location
+	zone  *time.Location // nil: that of the variable `now`
 
 	front                front
 	subject, preheader   *text
@@ -63,7 +63,7 @@ type Rendered struct {
 // email.txt, sms.txt) and the layouts by theirs (layouts/default.html); a layout
 // that isn't used is ignored. Errors are Problems that name file and line.
 func Parse(name string, files map[string]string) (*Template, error) {
-	t := &Template{name: name, files: map[string]string{}, zone: time.UTC}
+	t := &Template{name: name, files: map[string]string{}}
 	p := &parsing{template: t, given: files}
 	p.run()
 	if len(p.problems) > 0 {
@@ -79,8 +79,7 @@ func (t *Template) Name() string { return t.name }
 // the layouts that it uses, with unified line ends.
 func (t *Template) Files() map[string]string { return maps.Clone(t.files) }
 
-// In gives the template with dates rendered in a time zone; without it they are
-// in UTC.
+// In gives the template with dates rendered in a time zone.
 func (t *Template) In(zone *time.Location) *Template {
 	copied := *t
 	copied.zone = zone

@@ -78,7 +78,7 @@ func TestRender_PrintsCodesAndTheirDatesInTheContactsZone(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation("America/New_York")
 	require.NoError(t, err)
-	code := template.Code{Value: "CART-ABC", ExpiresAt: time.Date(2026, 9, 21, 3, 0, 0, 0, time.UTC)}
+	code := template.Code{Code: "CART-ABC", ExpiresAt: time.Date(2026, 9, 21, 3, 0, 0, 0, time.UTC)}
 	parsed := parse(t, map[string]string{"sms.txt": `{{ code }} until {{ code.expires_at | date: "%-d %B %H:%M" }}, {{ codes["cart-10"] }}, {{ code | downcase }}, {{ trigger.at | date }}, {{ trigger.day | date: "%d" }}`})
 	out, err := parsed.In(zone).Render(template.SMS, map[string]any{
 		"code": code, "codes": map[string]any{"cart-10": code},
@@ -86,6 +86,14 @@ func TestRender_PrintsCodesAndTheirDatesInTheContactsZone(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, "CART-ABC until 20 September 23:00, CART-ABC, cart-abc, 20 September 2026, 21", out.Text)
+}
+
+func TestRender_TakesTheZoneOfNow(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 9, 21, 3, 0, 0, 0, time.UTC).In(time.FixedZone("", -3600*5))
+	out, err := parse(t, map[string]string{"sms.txt": `{{ at | date: "%d %H:%M" }} {{ at }}`}).Render(template.SMS, map[string]any{"now": now, "at": now.UTC()})
+	require.NoError(t, err)
+	require.Equal(t, "20 22:00 2026-09-20 22:00", out.Text)
 }
 
 func TestVariables_LeavesOutWhatTheTextSetsItself(t *testing.T) {
@@ -184,7 +192,7 @@ func TestFiles_ParseToTheSameTemplate(t *testing.T) {
 	require.NotContains(t, files, "layouts/other.html")
 	again := parse(t, files)
 	require.Equal(t, files, again.Files())
-	vars := map[string]any{"code": template.Code{Value: "A"}}
+	vars := map[string]any{"code": template.Code{Code: "A"}}
 	first, err := parsed.Render(template.Email, vars)
 	require.NoError(t, err)
 	second, err := again.Render(template.Email, vars)
@@ -196,7 +204,7 @@ func TestRender_HandsAVendorsTemplateItsData(t *testing.T) {
 	t.Parallel()
 	parsed := parse(t, map[string]string{"email.html": "---\ntemplate_id: d-123\n---\n"})
 	require.Equal(t, []string{template.Email}, parsed.Channels())
-	out, err := parsed.Render(template.Email, map[string]any{"code": template.Code{Value: "A"}, "contact": map[string]any{"first_name": "Anna"}})
+	out, err := parsed.Render(template.Email, map[string]any{"code": template.Code{Code: "A"}, "contact": map[string]any{"first_name": "Anna"}})
 	require.NoError(t, err)
 	require.Equal(t, "d-123", out.TemplateID)
 	require.Equal(t, "A", out.Data["code"])
@@ -236,9 +244,12 @@ func TestText_RendersOutsideOfTemplates(t *testing.T) {
 	text, err := template.ParseText("{{ contact.name }} spent {{ trigger.total | money }}")
 	require.NoError(t, err)
 	require.Equal(t, []string{"contact.name", "trigger.total"}, text.Variables())
-	out, err := text.Render(map[string]any{"contact": map[string]any{"name": "A & B"}, "trigger": map[string]any{"total": 79.9}}, time.UTC)
+	out, err := text.Render(map[string]any{"contact": map[string]any{"name": "A & B"}, "trigger": map[string]any{"total": 79.9}})
 	require.NoError(t, err)
 	require.Equal(t, "A & B spent 79.90", out)
+	require.Equal(t, "<p>a &lt;b&gt;<br>\nc</p>", template.TextAsHTML("a <b>\nc"))
+	_, err = template.RenderText("{{ contact.name }}", nil)
+	require.ErrorIs(t, err, template.ErrUndefined)
 	_, err = template.ParseText("{{ contact.name")
 	require.ErrorContains(t, err, "not closed")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -12,12 +13,12 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
-// Dial connects to Temporal as the environment says (TEMPORAL_ADDRESS,
+// Dial prepares a connection to Temporal, made when it is first used, as the environment says (TEMPORAL_ADDRESS,
 // TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…: the same variables as the
 // temporal CLI's), so that a local server, a cluster and a cloud namespace differ
 // in settings only. An empty address leaves the environment's. Spans go to the
 // global tracer.
-func Dial(ctx context.Context, address string, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
+func Dial(address string, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return nil, fmt.Errorf("reading Temporal's settings: %w", err)
@@ -33,9 +34,28 @@ func Dial(ctx context.Context, address string, logger *slog.Logger, metrics clie
 	options.MetricsHandler = metrics
 	options.Interceptors = []interceptor.ClientInterceptor{tracing}
 	options.FailureConverter = NewFailures(logger)
-	c, err := client.DialContext(ctx, options)
+	c, err := client.NewLazyClient(options)
 	if err != nil {
-		return nil, fmt.Errorf("reaching Temporal at %s: check TEMPORAL_ADDRESS and that the server is up: %w", options.HostPort, err)
+		return nil, fmt.Errorf("preparing the connection to Temporal at %s: %w", options.HostPort, err)
 	}
 	return c, nil
+}
+
+// Await returns when Temporal answers, or ctx ends. It says once that it waits.
+func Await(ctx context.Context, c client.Client, logger *slog.Logger) error {
+	for told := false; ; {
+		_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+		if err == nil {
+			return nil
+		}
+		if !told {
+			logger.WarnContext(ctx, "Temporal does not answer; waiting for it. Check TEMPORAL_ADDRESS and that the server runs", "error", err)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for Temporal: %w", ctx.Err())
+		case <-time.After(time.Second):
+		}
+	}
 }

@@ -10,10 +10,6 @@ import (
 	"scrip.dev/scrip/campaign"
 )
 
-// expiryGrace is how long after a code's expiry its journey still waits for
-// webhooks that are under way.
-const expiryGrace = 10 * time.Minute
-
 // wait does a wait step: it ends at its moment, when it is skipped, or when an
 // exit is taken. A code that was extended re-times a wait for its expiry.
 func (j *journey) wait(ctx workflow.Context, step campaign.Step) error {
@@ -114,7 +110,7 @@ func (j *journey) deadline(ctx workflow.Context, m campaign.Moment, arm int) (ti
 	case m.Until == campaign.UntilExpiry && j.state.Expiry.IsZero():
 		return j.state.Since, nil
 	case m.Until == campaign.UntilExpiry && m.Offset == 0:
-		return j.state.Expiry.Add(j.clock.Shorten(expiryGrace)), nil
+		return j.state.Expiry.Add(j.clock.Shorten(campaign.ExpiryGrace)), nil
 	case m.Until == campaign.UntilExpiry:
 		return j.state.Expiry.Add(j.scaled(m.Offset)), nil
 	default:

@@ -43,4 +43,3 @@ func (j *journal[T]) append(v T) error {
 }
 
 func (j *journal[T]) close() error { return j.f.Close() }
-

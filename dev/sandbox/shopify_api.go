@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"crypto/rand"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -188,8 +186,7 @@ func cursor(n object) string {
 
 // newID makes a global id that no other run has made.
 func newID(kind string) string {
-	n, _ := rand.Int(rand.Reader, big.NewInt(9e12))
-	return fmt.Sprintf("gid://shopify/%s/%d", kind, 1e12+n.Int64())
+	return fmt.Sprintf("gid://shopify/%s/%d", kind, 1e12+randomBelow(9e12))
 }
 
 func userError(kind, code, message string, field ...string) object {

@@ -112,7 +112,7 @@ func (s *Sandbox) post(ctx context.Context, w webhook) {
 			status, err := s.call(ctx, w)
 			s.webhooks.update(entry, status, err)
 			s.watchers.notify()
-			if err == nil && status < 300 {
+			if err == nil && final(status) {
 				break
 			}
 		}
@@ -120,6 +120,12 @@ func (s *Sandbox) post(ctx context.Context, w webhook) {
 			s.o.Logger.Warn("sandbox: a webhook was not taken", "vendor", w.vendor, "topic", w.topic, "status", entry.Status)
 		}
 	}
+}
+
+// final is an answer after which a webhook is not sent again. Vendors also repeat
+// what was refused for good; here it is shown once, on the overview.
+func final(status int) bool {
+	return status < 500 && status != http.StatusTooManyRequests
 }
 
 func (s *Sandbox) call(ctx context.Context, w webhook) (int, error) {

@@ -46,8 +46,10 @@ func (a *amount) UnmarshalJSON(data []byte) error {
 type moment struct{ time.Time }
 
 func (m *moment) UnmarshalJSON(data []byte) error {
-	if at, err := time.Parse(time.RFC3339, strings.Trim(string(data), `"`)); err == nil {
-		m.Time = at.UTC()
+	at, err := time.Parse(time.RFC3339, strings.Trim(string(data), `"`))
+	// In UTC a time may leave the years that JSON can hold.
+	if at = at.UTC(); err == nil && at.Year() >= 1 && at.Year() <= 9999 {
+		m.Time = at
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ CREATE TABLE redemption (
     discount      numeric,
     currency      text NOT NULL DEFAULT '',
     state         text NOT NULL DEFAULT 'redeemed' CHECK (state IN ('redeemed', 'rolled_back')),
-    flag          text NOT NULL DEFAULT '',     -- over_limit, not_holder, expired: the shop took it all the same
+    flag          text NOT NULL DEFAULT '',     -- why Scrip would have refused it: expired, used, not_holder …
     source        text NOT NULL,                -- the connection, api, or manual
     at            timestamptz NOT NULL,
     rolled_back_at timestamptz,

@@ -1,0 +1,398 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/dev/postgres/pgtest"
+	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
+)
+
+const letter = `
+campaign: letter
+trigger: {event: order.paid}
+steps:
+  - send: {email: hello, coupon: hello-10}
+---
+coupon: hello-10
+discount: {percentage: 10}
+codes: {list: true}
+valid_for: 7d
+on_empty: skip
+`
+
+var templateFiles = map[string]string{
+	"email.html": "---\nsubject: Hello\n---\n<p>Your code: {{ code }} {{ unsubscribe_url }}</p>",
+}
+
+var database = pgtest.Template{Prepare: func(ctx context.Context, url string) error {
+	s, err := store.Open(ctx, url, 4)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Migrate(ctx)
+}}
+
+// vendor is an e-mail vendor whose answers the test decides.
+type vendor struct {
+	sync.Mutex
+	answers []error // of the calls to come; then success
+	sent    []integrations.Message
+}
+
+func (v *vendor) Channel() string { return event.ChannelEmail }
+
+func (v *vendor) Send(_ context.Context, m integrations.Message) (integrations.Sent, error) {
+	v.Lock()
+	defer v.Unlock()
+	v.sent = append(v.sent, m)
+	if len(v.answers) > 0 {
+		err := v.answers[0]
+		v.answers = v.answers[1:]
+		if err != nil {
+			return integrations.Sent{}, err
+		}
+	}
+	return integrations.Sent{VendorID: "vendor-" + m.ID}, nil
+}
+
+func (v *vendor) calls() int {
+	v.Lock()
+	defer v.Unlock()
+	return len(v.sent)
+}
+
+type connections struct {
+	outlet activities.Outlet
+}
+
+func (c *connections) Outlet(string, string) (activities.Outlet, bool) { return c.outlet, true }
+func (c *connections) Issuer(string) (integrations.Issuer, bool)       { return nil, false }
+func (c *connections) Caller(string) (integrations.Caller, bool)       { return nil, false }
+func (c *connections) Sent(string, string, string)                     {}
+func (c *connections) Skipped(string, string)                          {}
+func (c *connections) Claimed(string, string, time.Duration)           {}
+func (c *connections) Ended(string, string)                            {}
+
+// desk is one journey at its send step, on a real Postgres.
+type desk struct {
+	*testing.T
+	store   *store.Store
+	hands   *activities.Activities
+	env     *testsuite.TestActivityEnvironment
+	vendor  *vendor
+	outlets *connections
+	contact string
+	journey string
+}
+
+func setup(t *testing.T) *desk {
+	t.Parallel()
+	ctx := t.Context()
+	s, err := store.Open(ctx, database.URL(t), 8)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	d := &desk{T: t, store: s, vendor: &vendor{}, journey: store.NewID(store.JourneyID)}
+	d.outlets = &connections{outlet: activities.Outlet{Name: "email", Channel: d.vendor, EvidenceWindow: 15 * time.Minute,
+		Open: func(string) bool { return true }}}
+	d.hands = &activities.Activities{Store: s, Connections: d.outlets, Observe: d.outlets, Log: discard,
+		Project: activities.Project{Zone: time.UTC, PublicURL: "https://shop.example.com"}}
+	var suite testsuite.WorkflowTestSuite
+	d.env = suite.NewTestActivityEnvironment()
+	d.env.RegisterActivity(d.hands)
+	d.prepare()
+	return d
+}
+
+// prepare applies the campaign, imports two codes and enters one consenting person.
+func (d *desk) prepare() {
+	ctx := d.Context()
+	file, problems := campaign.Parse("letter.yaml", []byte(letter))
+	require.Empty(d, problems.Errors())
+	_, err := d.store.ApplyCoupon(ctx, d.store.Pool, file.Coupons[0])
+	require.NoError(d, err)
+	d.exec(`INSERT INTO campaign (name, version_no) VALUES ('letter', 1)`)
+	d.exec(`INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT id, 1, $1, 1, 'x' FROM campaign`, file.Campaigns[0].Source)
+	d.exec(`INSERT INTO template (name, version_no) VALUES ('hello', 1)`)
+	d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', 1, $1, 'x')`, templateFiles)
+	d.importCodes("AAAA-1111\nBBBB-2222")
+	d.contact, err = d.store.ResolveContact(ctx, d.store.Pool, "shop", event.Person{
+		Identities: []event.Identity{{Kind: event.Email, Value: "anna@example.com"}},
+		Consents:   []event.Consent{{Channel: event.ChannelEmail, State: event.Granted, At: time.Now().Add(-time.Hour)}},
+	}, time.Now())
+	require.NoError(d, err)
+	d.exec(`INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, state, started_at)
+		SELECT $1, id, 1, $2, 'k', 1, 'running', now() FROM campaign`, d.journey, d.contact)
+}
+
+func (d *desk) exec(sql string, args ...any) {
+	_, err := d.store.Pool.Exec(d.Context(), sql, args...)
+	require.NoError(d, err)
+}
+
+func (d *desk) send() (activities.Result, error) {
+	return d.sendDue(time.Now())
+}
+
+func (d *desk) sendDue(due time.Time) (activities.Result, error) {
+	value, err := d.env.ExecuteActivity(d.hands.Send, activities.Step{Journey: d.journey, ID: "send_email_hello", Due: due})
+	if err != nil {
+		return activities.Result{}, err
+	}
+	var result activities.Result
+	require.NoError(d, value.Get(&result))
+	return result, nil
+}
+
+// retried asserts that Temporal is asked to try again, and gives the reason.
+func (d *desk) retried(err error) string {
+	var app *temporal.ApplicationError
+	require.ErrorAs(d, err, &app)
+	require.False(d, app.NonRetryable())
+	return app.Type()
+}
+
+func (d *desk) message() *store.Message {
+	m, err := d.store.MessageByKey(d.Context(), d.store.Pool, d.journey+"/send_email_hello")
+	require.NoError(d, err)
+	return m
+}
+
+func (d *desk) count(sql string) (n int) {
+	require.NoError(d, d.store.Pool.QueryRow(d.Context(), sql).Scan(&n))
+	return n
+}
+
+const heldCodes = `SELECT count(*) FROM assignment`
+
+func failure(class integrations.Class) error {
+	return &integrations.Error{Class: class, Vendor: "test", Doing: "sending", Code: "x"}
+}
+
+func TestSend_SendsOnceHoweverOftenItIsRun(t *testing.T) {
+	d := setup(t)
+	for range 3 {
+		result, err := d.send()
+		require.NoError(t, err)
+		require.Equal(t, activities.Done, result.Status)
+		require.False(t, result.Expiry.IsZero())
+	}
+	require.Equal(t, 1, d.vendor.calls())
+	require.Contains(t, d.vendor.sent[0].HTML, "AAAA-1111")
+	require.Contains(t, d.vendor.sent[0].UnsubscribeURL, "https://shop.example.com/u/")
+	require.Equal(t, 1, d.count(heldCodes))
+}
+
+func TestSend_ASkippedMessageHasOneReasonAndClaimsNoCode(t *testing.T) {
+	for reason, prepare := range map[string]func(*desk){
+		activities.NoConsent: func(d *desk) { d.exec(`UPDATE consent SET state = 'denied'`) },
+		activities.NoAddress: func(d *desk) { d.exec(`DELETE FROM identity`) },
+		activities.NotLive:   func(d *desk) { d.outlets.outlet.Open = func(string) bool { return false } },
+		activities.Suppressed: func(d *desk) {
+			require.NoError(d, d.store.Suppress(d.Context(), d.store.Pool, "email", "Anna@Example.com", "hard_bounce", true, "test", time.Now()))
+		},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			d := setup(t)
+			prepare(d)
+			result, err := d.send()
+			require.NoError(t, err)
+			require.Equal(t, activities.Result{Status: activities.Skipped, Reason: reason}, result)
+			require.Equal(t, reason, d.message().Reason)
+			require.Zero(t, d.vendor.calls())
+			require.Zero(t, d.count(heldCodes))
+		})
+	}
+}
+
+func TestSend_ComesTooLateADayAfterItWasDue(t *testing.T) {
+	d := setup(t)
+	result, err := d.sendDue(time.Now().Add(-25 * time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, activities.TooLate, result.Reason)
+}
+
+func TestSend_WithoutACodeLeftIsSkipped(t *testing.T) {
+	d := setup(t)
+	d.exec(`UPDATE batch SET closed = true`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.NoCode, result.Reason)
+	require.Zero(t, d.vendor.calls())
+}
+
+func TestSend_HoldsWhileTheCampaignIsPausedAndGoesOnAfterwards(t *testing.T) {
+	d := setup(t)
+	d.exec(`UPDATE campaign SET state = 'paused'`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Held, result.Status)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE state = 'parked' AND parked_reason = 'campaign_paused'`))
+	d.exec(`UPDATE campaign SET state = 'running'`)
+	result, err = d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Zero(t, d.count(`SELECT count(*) FROM journey WHERE state = 'parked'`))
+}
+
+func TestSend_WaitsForEventsThatWereAcceptedButNotSeen(t *testing.T) {
+	d := setup(t)
+	require.NoError(t, d.store.EnqueueSignal(t.Context(), d.store.Pool, d.journey, "events", map[string]any{"delivery": 1}))
+	_, err := d.send()
+	require.Equal(t, activities.EventsWaiting, d.retried(err))
+	require.Zero(t, d.vendor.calls())
+	d.exec(`DELETE FROM outbox`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+}
+
+func TestSend_TriesAgainWhatTheVendorCertainlyDidNotTake(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{failure(integrations.RateLimited), failure(integrations.Retry)}
+	for range 2 {
+		_, err := d.send()
+		d.retried(err)
+		require.Equal(t, store.MessageReserved, d.message().State)
+	}
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 3, d.message().Attempt)
+	require.Equal(t, 1, d.count(heldCodes))
+}
+
+func TestSend_ARefusalIsFinal(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{failure(integrations.Invalid)}
+	for range 2 {
+		result, err := d.send()
+		require.NoError(t, err)
+		require.Equal(t, activities.Result{Status: activities.Failed, Reason: activities.VendorRefused}, result)
+	}
+	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestSend_AnUnknownOutcomeIsNeverSentAgainWithoutAWord(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{errors.New("connection reset")}
+	for range 4 {
+		_, err := d.send()
+		require.Equal(t, activities.UnknownOutcome, d.retried(err))
+	}
+	require.Equal(t, 1, d.vendor.calls())
+	require.Equal(t, store.MessageUnknown, d.message().State)
+}
+
+func TestSend_EvidenceSettlesAnUnknownOutcome(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{failure(integrations.Unknown)}
+	_, err := d.send()
+	d.retried(err)
+	m := d.message()
+	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, "email", event.Evidence{MessageID: m.ID, VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 1, d.vendor.calls())
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM outbox WHERE name = 'resume'`))
+}
+
+func TestSend_ParksAnUnknownOutcomeOnceLaterMessagesShowThatEventsFlow(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{failure(integrations.Unknown)}
+	_, err := d.send()
+	d.retried(err)
+	d.exec(`UPDATE message SET called_at = now() - interval '20 minutes'`)
+	_, err = d.send()
+	d.retried(err)
+	require.Equal(t, store.MessageUnknown, d.message().State)
+	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, called_at, delivery)
+		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, now(), 'delivered')`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Result{Status: activities.Held, Reason: activities.UnknownOutcome}, result)
+	require.Equal(t, store.MessageParked, d.message().State)
+	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
+	d := setup(t)
+	d.outlets.outlet.Resend = true
+	d.vendor.answers = []error{failure(integrations.Unknown)}
+	_, err := d.send()
+	d.retried(err)
+	d.exec(`UPDATE message SET called_at = now() - interval '20 minutes'`)
+	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, called_at, delivery)
+		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, now(), 'delivered')`)
+	_, err = d.send()
+	d.retried(err)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 2, d.vendor.calls())
+}
+
+func TestSend_LeavesAnAttemptUnderWayAlone(t *testing.T) {
+	d := setup(t)
+	_, err := d.send()
+	require.NoError(t, err)
+	d.exec(`UPDATE message SET state = 'calling', attempt_deadline = now() + interval '10 seconds'`)
+	_, err = d.send()
+	d.retried(err)
+	require.Equal(t, store.MessageCalling, d.message().State)
+	d.exec(`UPDATE message SET attempt_deadline = now() - interval '1 second'`)
+	_, err = d.send()
+	d.retried(err)
+	require.Equal(t, store.MessageUnknown, d.message().State)
+	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestSend_ConcurrentAttemptsCallTheVendorOnce(t *testing.T) {
+	d := setup(t)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() { _, _ = d.send() })
+	}
+	group.Wait()
+	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestSend_ParksATemplateThatCannotBeRendered(t *testing.T) {
+	d := setup(t)
+	d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', 2, $1, 'y')`,
+		map[string]string{"email.html": "---\nsubject: Hello\n---\n<p>{{ contact.shoe_size.left }}</p>"})
+	d.exec(`UPDATE template SET version_no = 2`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Result{Status: activities.Held, Reason: activities.RenderError}, result)
+	d.exec(`UPDATE template SET version_no = 1`)
+	result, err = d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+}
+
+func TestSend_ErrorsCarryNeitherAddressNorCode(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{&integrations.Error{Class: integrations.Unknown, Vendor: "test", Doing: "sending", Code: "x", Detail: "anna@example.com AAAA-1111"}}
+	_, err := d.send()
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "anna")
+	require.NotContains(t, err.Error(), "AAAA")
+	_, err = d.env.ExecuteActivity(d.hands.Send, activities.Step{Journey: "jn_nobody", ID: "x"})
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	require.True(t, app.NonRetryable())
+}

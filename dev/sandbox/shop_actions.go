@@ -1,0 +1,257 @@
+package sandbox
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const cartCookie = "scrip_sandbox_cart"
+
+func (s *Sandbox) shopRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /sandbox/shop", s.shopPage)
+	mux.HandleFunc("GET /sandbox/shop/recover/{token}", s.recoverCart)
+	mux.HandleFunc("POST /sandbox/shop/cart", s.shopAction(s.changeCart))
+	mux.HandleFunc("POST /sandbox/shop/details", s.shopAction(s.changeDetails))
+	mux.HandleFunc("POST /sandbox/shop/code", s.shopAction(s.applyCode))
+	mux.HandleFunc("POST /sandbox/shop/buy", s.shopAction(s.buy))
+	mux.HandleFunc("POST /sandbox/shop/abandon", s.shopAction(s.abandon))
+	mux.HandleFunc("POST /sandbox/shop/orders/{id}/{action}", s.shopAction(s.changeOrder))
+	mux.HandleFunc("POST /sandbox/shop/signature", s.shopAction(s.changeFamily))
+}
+
+// action changes the visitor's checkout; its notice is what the page then says.
+type action func(w http.ResponseWriter, r *http.Request, c Checkout) (notice string, err error)
+
+// problem is a refusal in the words that the shopper reads.
+type problem string
+
+func (p problem) Error() string { return string(p) }
+
+const errShop = problem("Something went wrong in the shop; look at Scrip's log.")
+
+// shopAction runs an action on the visitor's cart and shows the shop again.
+func (s *Sandbox) shopAction(do action) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "The form could not be read.", http.StatusBadRequest)
+			return
+		}
+		c := s.cart(w, r)
+		notice, err := do(w, r, c)
+		query := "notice=" + escape(notice)
+		if err != nil {
+			query = "problem=" + escape(err.Error())
+		}
+		s.watchers.notify()
+		http.Redirect(w, r, "/sandbox/shop?"+query, http.StatusSeeOther)
+	}
+}
+
+// cart is the visitor's open checkout, a new one where there is none.
+func (s *Sandbox) cart(w http.ResponseWriter, r *http.Request) Checkout {
+	if cookie, err := r.Cookie(cartCookie); err == nil {
+		if c, ok := s.shop.checkout(cookie.Value); ok && c.CompletedAt.IsZero() {
+			return c
+		}
+	}
+	c := NewCheckout(s.o.PublicURL+"/sandbox/shop", s.o.Now().UTC())
+	s.setCart(w, c.Token)
+	return c
+}
+
+func (s *Sandbox) setCart(w http.ResponseWriter, token string) {
+	http.SetCookie(w, &http.Cookie{Name: cartCookie, Value: token, Path: "/sandbox/shop", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: 30 * 24 * 3600})
+}
+
+// recoverCart is where the link of an abandoned checkout leads; a code in ?discount=
+// is applied, as Shopify does.
+func (s *Sandbox) recoverCart(w http.ResponseWriter, r *http.Request) {
+	c, ok := s.shop.checkout(r.PathValue("token"))
+	target := "/sandbox/shop?problem=" + escape("This cart is not there any more.")
+	if ok && c.CompletedAt.IsZero() {
+		s.setCart(w, c.Token)
+		target = "/sandbox/shop?notice=" + escape("Here is your cart again.")
+		if code := r.URL.Query().Get("discount"); code != "" {
+			target += "&code=" + escape(code)
+		}
+	}
+	http.Redirect(w, r, target, http.StatusSeeOther)
+}
+
+// changeCart sets the quantity of one product.
+func (s *Sandbox) changeCart(_ http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
+	p, ok := productBySKU(r.PostFormValue("sku"))
+	n, err := strconv.Atoi(r.PostFormValue("quantity"))
+	if !ok || err != nil || n < 0 || n > 99 {
+		return "", problem("Choose a product and a quantity from 0 to 99.")
+	}
+	c.Lines = slices.Clone(c.Lines)
+	at := slices.IndexFunc(c.Lines, func(l Line) bool { return l.SKU == p.SKU })
+	if r.PostFormValue("add") != "" && at >= 0 {
+		n = min(99, n+c.Lines[at].Quantity)
+	}
+	switch {
+	case n == 0 && at >= 0:
+		c.Lines = slices.Delete(c.Lines, at, at+1)
+	case n > 0 && at >= 0:
+		c.Lines[at].Quantity = n
+	case n > 0:
+		c.Lines = append(c.Lines, Line{ProductID: p.ID, SKU: p.SKU, Title: p.Title, Quantity: n, Price: p.Price})
+	}
+	return "", s.updated(c)
+}
+
+// updated keeps a changed checkout and, once the shop knows whose it is, tells
+// Scrip, after what else there is to tell.
+func (s *Sandbox) updated(c Checkout, first ...emitted) error {
+	c.UpdatedAt = s.o.Now().UTC()
+	if err := s.saveCheckout(c); err != nil {
+		return errShop
+	}
+	if c.Customer.ID() != 0 {
+		s.emit(append(first, emitted{"checkouts/update", CheckoutBody(c)})...)
+	}
+	return nil
+}
+
+func (s *Sandbox) changeDetails(_ http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
+	before, now := c.Customer, s.o.Now().UTC()
+	c.Customer.Email = strings.TrimSpace(r.PostFormValue("email"))
+	c.Customer.Phone = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(r.PostFormValue("phone"))
+	c.Customer.FirstName = strings.TrimSpace(r.PostFormValue("first_name"))
+	c.Customer.LastName = strings.TrimSpace(r.PostFormValue("last_name"))
+	c.Customer.AcceptsEmail = r.PostFormValue("accepts_email") != ""
+	c.Customer.AcceptsSMS = r.PostFormValue("accepts_sms") != ""
+	if c.Customer.Email != "" && !validAddress(c.Customer.Email) {
+		return "", problem("This is not an e-mail address.")
+	}
+	if c.Customer.Phone != "" && !e164.MatchString(c.Customer.Phone) {
+		return "", problem("Write the phone number with its country: +49 151 23456789.")
+	}
+	if c.Customer.ID() == 0 {
+		return "", problem("Say at least an e-mail address or a phone number.")
+	}
+	var consents []emitted
+	newcomer := before.ID() != c.Customer.ID()
+	if c.Customer.Email != "" && (before.AcceptsEmail != c.Customer.AcceptsEmail || newcomer && c.Customer.AcceptsEmail) {
+		c.Customer.ConsentAt = now
+		consents = append(consents, emitted{"customers_email_marketing_consent/update", EmailConsentBody(c.Customer)})
+	}
+	if c.Customer.Phone != "" && (before.AcceptsSMS != c.Customer.AcceptsSMS || newcomer && c.Customer.AcceptsSMS) {
+		c.Customer.ConsentAt = now
+		consents = append(consents, emitted{"customers_marketing_consent/update", SMSConsentBody(c.Customer)})
+	}
+	return "Your details are saved.", s.updated(c, consents...)
+}
+
+func (s *Sandbox) applyCode(_ http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
+	if r.PostFormValue("remove") != "" {
+		c.Code, c.Terms = "", Terms{}
+		return "The code is removed.", s.updated(c)
+	}
+	code := strings.TrimSpace(r.PostFormValue("code"))
+	if code == "" {
+		return "", problem("Type a discount code first.")
+	}
+	if len(c.Lines) == 0 {
+		return "", problem("Put something into the cart first.")
+	}
+	terms, err := s.lookUp(r.Context(), c, code)
+	if err != nil {
+		return "", err
+	}
+	c.Code, c.Terms = code, terms
+	return "The code is applied.", s.updated(c)
+}
+
+// buy makes an order, then pays it, as a shop does.
+func (s *Sandbox) buy(w http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
+	if len(c.Lines) == 0 {
+		return "", problem("Put something into the cart first.")
+	}
+	if c.Customer.ID() == 0 {
+		return "", problem("Say who you are first: an e-mail address or a phone number.")
+	}
+	if c.Code != "" {
+		terms, err := s.lookUp(r.Context(), c, c.Code)
+		if err != nil {
+			return "", err
+		}
+		c.Terms = terms
+	}
+	o := NewOrder(c, 1001+len(s.shop.listOrders()), s.o.Now().UTC())
+	if err := s.saveCheckout(o.Checkout); err != nil {
+		return "", errShop
+	}
+	s.shopify.used(c.Code)
+	created := OrderBody(o)
+	o.Paid = true
+	if err := s.shop.save(entry{Order: &o}); err != nil {
+		return "", errShop
+	}
+	s.emit(emitted{"orders/create", created}, emitted{"orders/paid", OrderBody(o)})
+	return "Thank you. Order #" + strconv.Itoa(o.Number) + " is paid.", s.freshCart(w, c.Customer)
+}
+
+// abandon leaves the cart where it is and takes a new one.
+func (s *Sandbox) abandon(w http.ResponseWriter, _ *http.Request, c Checkout) (string, error) {
+	if len(c.Lines) == 0 || c.Customer.ID() == 0 {
+		return "", problem("Only a cart with something in it, of somebody known, can be abandoned.")
+	}
+	if err := s.updated(c); err != nil {
+		return "", err
+	}
+	return "The cart is left behind; this is a new one.", s.freshCart(w, c.Customer)
+}
+
+// freshCart gives the visitor, whose details the shop still knows, a new cart.
+func (s *Sandbox) freshCart(w http.ResponseWriter, who Customer) error {
+	c := NewCheckout(s.o.PublicURL+"/sandbox/shop", s.o.Now().UTC())
+	c.Customer = who
+	if err := s.saveCheckout(c); err != nil {
+		return errShop
+	}
+	s.setCart(w, c.Token)
+	return nil
+}
+
+func (s *Sandbox) changeOrder(_ http.ResponseWriter, r *http.Request, _ Checkout) (string, error) {
+	id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	o, ok := s.shop.order(id)
+	if !ok {
+		return "", problem("There is no such order.")
+	}
+	now := s.o.Now().UTC()
+	o.UpdatedAt = now
+	var events []emitted
+	notice := ""
+	switch {
+	case r.PathValue("action") == "cancel" && o.CancelledAt.IsZero():
+		o.CancelledAt = now
+		events = []emitted{{"orders/cancelled", OrderBody(o)}}
+		notice = "is cancelled."
+	case r.PathValue("action") == "refund" && o.RefundedAt.IsZero():
+		o.RefundedAt = now
+		events = []emitted{{"refunds/create", RefundBody(o)}, {"orders/updated", OrderBody(o)}}
+		notice = "is refunded."
+	default:
+		return "", problem("This can't be done with the order any more.")
+	}
+	if err := s.shop.save(entry{Order: &o}); err != nil {
+		return "", errShop
+	}
+	s.emit(events...)
+	return "Order #" + strconv.Itoa(o.Number) + " " + notice, nil
+}
+
+func (s *Sandbox) changeFamily(_ http.ResponseWriter, r *http.Request, _ Checkout) (string, error) {
+	family := r.PostFormValue("family")
+	if !slices.Contains([]string{FamilyClassic, FamilyEvents, FamilyBoth}, family) {
+		return "", problem("Choose one of the header families.")
+	}
+	s.shop.setFamily(family)
+	return "Webhooks are now signed with the chosen headers.", nil
+}

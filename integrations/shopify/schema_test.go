@@ -1,0 +1,85 @@
+package shopify_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"scrip.dev/scrip/integrations/conformance"
+	"scrip.dev/scrip/integrations/shopify"
+)
+
+// newer is what the described schema, an excerpt of an older version, lacks of
+// the version that is called.
+const newer = `
+schema { query: QueryRoot mutation: Mutation }
+
+enum DiscountBuyerSelection { ALL }
+input DiscountContextInput { all: DiscountBuyerSelection customers: DiscountCustomersInput customerSegments: DiscountCustomerSegmentsInput }
+extend input DiscountCodeBasicInput { context: DiscountContextInput tags: [String!] }
+
+extend input WebhookSubscriptionInput { uri: String }
+extend type WebhookSubscription { uri: String! }
+type WebhookSubscriptionConnection { nodes: [WebhookSubscription!]! pageInfo: PageInfo! }
+
+type AccessScope { handle: String! }
+type AppInstallation { accessScopes: [AccessScope!]! }
+extend type QueryRoot {
+  webhookSubscriptions(first: Int, after: String): WebhookSubscriptionConnection!
+  currentAppInstallation: AppInstallation!
+}
+`
+
+func TestDocuments_AreValidInShopifysSchema(t *testing.T) {
+	t.Parallel()
+	described := conformance.Contract(t, "shopify/admin-2025-01.discounts.graphql")
+	schema, err := gqlparser.LoadSchema(
+		&ast.Source{Name: "described", Input: string(described)}, &ast.Source{Name: "newer", Input: newer})
+	require.NoError(t, err)
+	const nothing = `{"data":{"webhookSubscriptions":{"nodes":[{"id":"1","topic":"ORDERS_CREATE","uri":"x","format":"JSON"},
+		{"id":"2","topic":"ORDERS_CREATE","uri":"y","format":"JSON"}],"pageInfo":{}}}}`
+	s := newShop(t, map[string][]string{
+		"createDiscount": {created}, "addCode": {adding}, "codeAdded": {added}, "removeCode": {removed},
+		"findCode": {found(discountID, "cart-10", "TEN-1")}, "check": {`{"data":{}}`}, "listSubscriptions": {nothing},
+		"createSubscription": {`{"data":{}}`}, "updateSubscription": {`{"data":{}}`}, "deleteSubscription": {`{"data":{}}`},
+	})
+	admin := s.connect(t)
+	everything(t, admin)
+	seen := map[string]bool{}
+	for _, g := range s.got {
+		document, errs := gqlparser.LoadQuery(schema, g.Document)
+		require.Empty(t, errs, g.operation())
+		// Through JSON numbers come back as floats; GraphQL coerces whole ones.
+		_, err := validator.VariableValues(schema, document.Operations[0], coerced(t, g.Variables))
+		require.NoError(t, err, "%s: %v", g.operation(), g.Variables)
+		seen[g.operation()] = true
+	}
+	require.Len(t, seen, 10, "every document was sent: %v", seen)
+}
+
+func everything(t *testing.T, admin *shopify.Admin) {
+	t.Helper()
+	_, err := admin.Issue(t.Context(), offer(), "TEN-1")
+	require.NoError(t, err)
+	o := offer()
+	o.Percentage, o.Amount, o.ExternalID = o.Percentage.Sub(o.Percentage), o.Percentage, discountID
+	_, err = admin.Issue(t.Context(), o, "TEN-2")
+	require.NoError(t, err)
+	require.NoError(t, admin.Withdraw(t.Context(), o, "TEN-1"))
+	_ = admin.Check(t.Context())
+	_, err = admin.Reconcile(t.Context(), "https://scrip.example.com/hooks/shop")
+	require.NoError(t, err)
+}
+
+func coerced(t *testing.T, variables map[string]any) map[string]any {
+	t.Helper()
+	discount, ok := variables["discount"].(map[string]any)
+	if ok {
+		discount["usageLimit"] = json.Number("1")
+	}
+	return variables
+}

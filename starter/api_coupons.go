@@ -1,0 +1,256 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
+)
+
+// CouponName is a path with a coupon in it.
+type CouponName struct {
+	Name string `path:"name" maxLength:"64" doc:"the coupon's name"`
+}
+
+type assignBody struct {
+	Who
+	Set      string `json:"set,omitempty" maxLength:"64" doc:"child set; default: any"`
+	Key      string `json:"key,omitempty" maxLength:"200" doc:"the same key gets the same code, for ever; default: the Idempotency-Key"`
+	ValidFor string `json:"valid_for,omitempty" example:"7d" doc:"default: the coupon's"`
+}
+
+type assigned struct {
+	Coupon    string     `json:"coupon"`
+	Set       string     `json:"set,omitempty"`
+	Code      string     `json:"code"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"absent: no end"`
+	Contact   string     `json:"contact,omitempty"`
+}
+
+func (a *api) couponRoutes() {
+	const tag = "Coupons"
+	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/coupons", "list-coupons", tag, "List coupons"),
+		func(ctx context.Context, in *PageQuery) (*answer[pageOf[store.CouponSummary]], error) {
+			page, err := in.page()
+			if err != nil {
+				return nil, err
+			}
+			coupons, err := a.Store.Coupons(ctx, page)
+			if err != nil {
+				return nil, err
+			}
+			return reply(paged(*in, coupons, func(c store.CouponSummary) string { return c.Name }))
+		})
+	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/coupons/{name}", "show-coupon", tag, "Show a coupon"),
+		func(ctx context.Context, in *CouponName) (*answer[store.CouponSummary], error) {
+			coupon, err := a.Store.CouponSummary(ctx, in.Name)
+			if err != nil {
+				return nil, err
+			}
+			return reply(coupon)
+		})
+	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/coupons/{name}/stats", "coupon-stats", tag, "Count a coupon's codes by what became of them"),
+		func(ctx context.Context, in *CouponName) (*answer[couponStats], error) {
+			stats, err := a.Store.CouponStats(ctx, in.Name)
+			if err != nil {
+				return nil, err
+			}
+			return reply(couponStatsOf(in.Name, stats))
+		})
+	handle(a, store.ScopeCodes, creates(describe(op(http.MethodPost, "/v1/coupons/{name}/assign", "assign-code", tag, "Give somebody a code, outside any campaign"),
+		"For support desks, pop-ups and automation tools. Without a contact the code belongs to nobody in particular."), http.StatusCreated), a.assign)
+	a.importRoute()
+}
+
+type assignInput struct {
+	CouponName
+	Header string `header:"Idempotency-Key" maxLength:"200" hidden:"true"`
+	Body   assignBody
+}
+
+func (a *api) assign(ctx context.Context, in *assignInput) (*answer[assigned], error) {
+	key := in.Body.Key
+	if key == "" {
+		key = in.Header
+	}
+	if key == "" {
+		key = store.NewID(store.EventID)
+	}
+	contact, err := a.identify(ctx, in.Body.Who, true)
+	if err != nil {
+		return nil, err
+	}
+	claim := store.Claim{Key: "api:" + keyOf(ctx).ID + "/" + in.Name + "/" + key, Coupon: in.Name, Set: in.Body.Set, ContactID: contact, Clock: a.Clock, Zone: a.Config.Zone()}
+	if in.Body.ValidFor != "" {
+		if claim.ValidFor, err = campaign.ParseDuration(in.Body.ValidFor); err != nil || claim.ValidFor <= 0 {
+			return nil, problem(http.StatusUnprocessableEntity, "invalid_request", "valid_for is a duration such as 36h, 7d or 2w")
+		}
+		claim.ValidForDays = inDays(in.Body.ValidFor)
+	}
+	begun := time.Now()
+	result, err := a.Store.Claim(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	a.Metrics.Claimed(in.Name, string(result.Status), time.Since(begun))
+	switch result.Status {
+	case store.ClaimAssigned:
+	case store.ClaimAlreadyHad:
+		return nil, problem(http.StatusConflict, "already_had", "the contact had this coupon's code before and used it up (one_per: contact)")
+	case store.ClaimInactive:
+		return nil, problem(http.StatusConflict, "coupon_inactive", "the coupon is switched off, or over; apply it with a later end")
+	default:
+		return nil, problem(http.StatusConflict, "coupon_empty", "the coupon has no code left; `scrip codes import` refills it")
+	}
+	code := result.Assignment
+	if err := a.issue(ctx, code); err != nil {
+		return nil, err
+	}
+	if err := a.Store.Expose(ctx, a.Store.Pool, code.ID); err != nil {
+		if errors.Is(err, store.ErrUnusable) {
+			return nil, problem(http.StatusConflict, "code_unusable", "the code of this key was withdrawn or has expired; ask with a new key")
+		}
+		return nil, err
+	}
+	return reply(assigned{code.Coupon, code.Set, code.Code, optional(code.ExpiresAt), code.ContactID})
+}
+
+// inDays says whether a duration was written in days or weeks alone: such a
+// validity lasts to the end of its last day.
+func inDays(duration string) bool {
+	for _, letter := range duration {
+		if letter == 'h' || letter == 'm' || letter == 's' {
+			return false
+		}
+	}
+	return true
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// issue makes a code exist in its shop before anybody sees it.
+func (a *api) issue(ctx context.Context, code store.Assignment) error {
+	if !code.Issuing {
+		return nil
+	}
+	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon)
+	if err != nil {
+		return err
+	}
+	issuer, err := a.Connections.Issuer(offer.Connection)
+	if err != nil {
+		return err
+	}
+	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
+	if err != nil {
+		return vendorProblem(err)
+	}
+	return a.Store.MarkIssued(ctx, code.ID, externalID)
+}
+
+// vendorProblem tells of a vendor's refusal without its words.
+func vendorProblem(err error) error {
+	if err == nil {
+		return nil
+	}
+	var refused *integrations.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Class {
+	case integrations.Auth:
+		return problem(http.StatusBadGateway, "vendor_auth", "%s refused the connection's credentials; mend them in scrip.yaml, then `scrip doctor`", refused.Vendor)
+	case integrations.Invalid:
+		return problem(http.StatusBadGateway, "vendor_refused", "%s refused it as it is (%s)", refused.Vendor, refused.Code)
+	}
+	return problem(http.StatusBadGateway, "vendor_unavailable", "%s did not take it (%s, %s); ask again in a moment with the same key", refused.Vendor, refused.Class, refused.Code)
+}
+
+// Who names a contact in a body: by Scrip's own id, or by an address or an id of
+// the caller's.
+type Who struct {
+	Contact    string `json:"contact,omitempty" maxLength:"64" doc:"Scrip's id of the contact"`
+	Email      string `json:"email,omitempty" maxLength:"320"`
+	Phone      string `json:"phone,omitempty" maxLength:"40" doc:"in international form: +49…"`
+	ExternalID string `json:"external_id,omitempty" maxLength:"200" doc:"the caller's id of the contact"`
+}
+
+func (w Who) person() event.Person {
+	var p event.Person
+	add := func(kind, realm, value string) {
+		if value != "" {
+			p.Identities = append(p.Identities, event.Identity{Kind: kind, Realm: realm, Value: value})
+		}
+	}
+	add(event.External, store.ConnectionAPI, w.ExternalID)
+	add(event.Email, "", w.Email)
+	add(event.Phone, "", w.Phone)
+	return p
+}
+
+// identify gives the contact that is meant, "" for nobody. create makes one of
+// addresses that nobody has.
+func (a *api) identify(ctx context.Context, who Who, create bool) (string, error) {
+	if who.Contact != "" {
+		contact, err := a.Store.Contact(ctx, a.Store.Pool, who.Contact)
+		if err != nil {
+			return "", err
+		}
+		return contact.ID, nil
+	}
+	person := who.person()
+	if len(person.Identities) == 0 {
+		return "", nil
+	}
+	if create {
+		return a.Store.ResolveContact(ctx, a.Store.Pool, store.ConnectionAPI, person, time.Now().UTC())
+	}
+	for _, id := range person.Identities {
+		found, err := a.Store.FindContact(ctx, id)
+		if err == nil || !errors.Is(err, store.ErrNotFound) {
+			return found, err
+		}
+	}
+	return "", nil
+}
+
+// maxImport is how large an import of codes may be, in bytes: ten million codes.
+const maxImport = 512 << 20
+
+// Upload is a body that is read while it comes in.
+type Upload struct {
+	reader io.Reader
+	kind   string // media type
+}
+
+// Resolve keeps the body for the handler.
+func (u *Upload) Resolve(ctx huma.Context) []error {
+	u.reader = io.LimitReader(ctx.BodyReader(), maxImport)
+	u.kind, _, _ = mime.ParseMediaType(ctx.Header("Content-Type"))
+	_ = ctx.SetReadDeadline(time.Time{}) // an import takes as long as it takes
+	return nil
+}
+
+func uploads(o huma.Operation, kinds ...string) huma.Operation {
+	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+	for _, kind := range kinds {
+		o.RequestBody.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	}
+	o.MaxBodyBytes = maxImport
+	o.SkipValidateBody = true
+	return o
+}

@@ -1,0 +1,99 @@
+package starter
+
+import (
+	"context"
+
+	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/store"
+)
+
+// aboutCode is whom an event about a code concerns.
+type aboutCode struct {
+	journeys []string // that hold the code
+	contact  string   // its one holder; "" unknown
+}
+
+// code records what an event says of a code, and finds its holders. It returns nil
+// for what isn't an event to anybody: a code of somebody else's, and what is on
+// record already, such as the redemption that orders/paid tells again after
+// orders/create. The event learns the names that conditions read.
+func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (*aboutCode, error) {
+	coupon, news, err := b.recordCode(ctx, d, e, contactID)
+	if err != nil || !news {
+		return nil, err
+	}
+	about := &aboutCode{}
+	if e.Code != "" {
+		holders, err := b.Store.CodeHolders(ctx, b.tx, realm(d, e), e.Code, contactID)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range holders {
+			about.journeys = append(about.journeys, h.JourneyIDs...)
+			about.contact, coupon = h.ContactID, h.Coupon
+		}
+	}
+	if e.Fields == nil {
+		e.Fields = map[string]any{}
+	}
+	for name, value := range map[string]string{"code": e.Code, "coupon": coupon} {
+		if value != "" && e.Fields[name] == nil {
+			e.Fields[name] = value
+		}
+	}
+	return about, nil
+}
+
+// recordCode writes what happened to the code; news says whether it was not known.
+func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (coupon string, news bool, err error) {
+	byHand := d.Connection == store.ConnectionScrip && e.Fields["by_hand"] == true
+	if d.Connection == store.ConnectionScrip && !byHand {
+		coupon, _ = e.Fields["coupon"].(string)
+		return coupon, true, nil // recorded by what raised it
+	}
+	switch e.Type {
+	case event.CodeRedeemed:
+		return b.redeem(ctx, d, e, contactID, byHand)
+	case event.CodeApplied:
+		applied, err := b.Store.CodeApplied(ctx, b.tx, realm(d, e), e.Code, contactID, e.OccurredAt)
+		return "", len(applied) > 0, err
+	case event.CodeRolledBack:
+		if e.Order == nil || e.Order.ID == "" {
+			return "", false, &eventError{reason: "code.rolled_back names no order; send order.id", final: true}
+		}
+		undone, err := b.Store.RollBack(ctx, b.tx, store.RollBackRequest{Realm: realm(d, e), OrderKey: e.Order.ID, Code: e.Code, At: e.OccurredAt})
+		if err != nil || len(undone) == 0 {
+			return "", false, err
+		}
+		if e.Code == "" {
+			e.Code = undone[0].Code
+		}
+		return undone[0].Coupon, true, nil
+	}
+	return "", true, nil
+}
+
+func (b *batch) redeem(ctx context.Context, d store.Delivery, e *event.Event, contactID string, byHand bool) (coupon string, news bool, err error) {
+	if e.Order == nil || e.Order.ID == "" || e.Code == "" {
+		return "", false, &eventError{reason: "code.redeemed names no order or no code; send code and order.id", final: true}
+	}
+	use := store.Use{
+		Code: e.Code, Realm: realm(d, e), OrderKey: e.Order.ID, ContactID: contactID, Source: d.Connection, Order: e.Order,
+		Manual: byHand, At: e.OccurredAt, Clock: b.Clock, Zone: b.Zone,
+	}
+	if byHand {
+		use.Source = "manual"
+	}
+	redemption, outcome, err := b.Store.RecordRedemption(ctx, b.tx, use)
+	return redemption.Coupon, outcome == store.RedeemNew, err
+}
+
+// realm is the shop whose codes an event's code is compared with; our own events
+// may name it.
+func realm(d store.Delivery, e *event.Event) string {
+	if d.Connection != store.ConnectionAPI && d.Connection != store.ConnectionScrip {
+		return d.Connection
+	}
+	named, _ := e.Fields["realm"].(string)
+	return named
+}

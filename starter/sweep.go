@@ -1,0 +1,89 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/store"
+)
+
+// pausedRetry is how soon a due entry of a paused campaign is looked at again.
+const pausedRetry = time.Minute
+
+// enterDue turns debounced entries whose quiet time is over into journeys, or
+// refuses them: the newest event has to satisfy the trigger, and nothing may have
+// happened meanwhile that ends the journey before it begins.
+func (d *Dispatcher) enterDue(ctx context.Context, lease store.Lease) (int, error) {
+	due, err := d.Store.DueEntries(ctx, d.Store.Pool, dueBatchSize)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	err = d.enterTogether(ctx, lease, due)
+	var bad *eventError
+	if !errors.As(err, &bad) {
+		return len(due), err
+	}
+	for i := range due {
+		err := d.enterTogether(ctx, lease, due[i:i+1])
+		if errors.As(err, &bad) {
+			d.Log.WarnContext(ctx, "a debounced entry can't be taken in; it is tried again", "entry", due[i].ID, "campaign", due[i].CampaignID, "reason", bad.reason)
+			err = d.Store.PostponePending(ctx, d.Store.Pool, due[i].ID, retryPauses[len(retryPauses)-1])
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(due), nil
+}
+
+func (d *Dispatcher) enterTogether(ctx context.Context, lease store.Lease, due []store.PendingEntry) error {
+	var b *batch
+	err := d.Store.InTx(ctx, func(tx pgx.Tx) error {
+		var err error
+		if b, err = d.begin(ctx, tx, lease); err != nil {
+			return err
+		}
+		for _, p := range due {
+			if err := b.enterOne(ctx, p); err != nil {
+				return eventErrorOf(err)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		b.count()
+	}
+	return err
+}
+
+func (b *batch) enterOne(ctx context.Context, p store.PendingEntry) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &eventError{reason: fmt.Sprintf("dispatching panicked: %T", r), cause: fmt.Errorf("%v", r)}
+		}
+	}()
+	e := b.catalogue.current[p.CampaignID]
+	if e.State == "paused" { // held like every other step of a paused campaign
+		return b.Store.PostponePending(ctx, b.tx, p.ID, b.Clock.Shorten(pausedRetry))
+	}
+	s := b.newScene(0, p.Trace, nil)
+	a := attempt{entrance: e, key: p.Key, trace: p.Trace}
+	if a.event, err = s.stored(ctx, p.EventID); err != nil {
+		return err
+	}
+	if a.contact, err = s.contact(ctx, p.ContactID); err != nil {
+		return err
+	}
+	if waited, err := b.Store.DeletePending(ctx, b.tx, p.ID); err != nil || !waited || a.contact.Erased {
+		return err
+	}
+	reason, err := s.qualifies(ctx, a)
+	if err == nil && reason == "" {
+		reason, err = s.admit(ctx, a)
+	}
+	return s.refuseUnless(ctx, err, a, reason)
+}

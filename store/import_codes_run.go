@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"scrip.dev/scrip/event"
+)
+
+// importChunk is how many lines are committed at once.
+const importChunk = 10_000
+
+// codeImport is one import under way.
+type codeImport struct {
+	store   *Store
+	conn    *pgxpool.Conn // holds the import's lock
+	coupon  *CouponRow
+	request ImportCodes
+	now     time.Time
+	report  ImportReport
+	from    int64              // lines up to here were committed before
+	batches map[batchKey]int64 // the import's batches
+}
+
+// batchKey tells apart the batches of one import.
+type batchKey struct {
+	set        string
+	validUntil time.Time
+}
+
+// begin finds the import that was broken off, or makes a new one.
+func (im *codeImport) begin(ctx context.Context, sum []byte) error {
+	im.report = ImportReport{Problems: []ImportProblem{}, Counts: map[string]int64{}}
+	err := im.conn.QueryRow(ctx, `SELECT id, committed_line, added FROM import
+		WHERE kind = 'codes' AND coupon_id = $1 AND sha256 = $2 AND child_set = $3 AND state <> 'done' ORDER BY created_at DESC LIMIT 1`,
+		im.coupon.ID, sum, im.request.Set).Scan(&im.report.ID, &im.from, &im.report.Added)
+	if errors.Is(err, pgx.ErrNoRows) {
+		im.report.ID = NewID(ImportID)
+		_, err = im.conn.Exec(ctx, `INSERT INTO import (id, kind, coupon_id, child_set, sha256) VALUES ($1, 'codes', $2, $3, $4)`,
+			im.report.ID, im.coupon.ID, im.request.Set, sum)
+		if err != nil {
+			return fmt.Errorf("noting the import: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for a broken import: %w", err)
+	}
+	im.report.Resumed = true
+	return im.readBatches(ctx)
+}
+
+func (im *codeImport) readBatches(ctx context.Context) error {
+	rows, err := im.conn.Query(ctx, `SELECT id, child_set, coalesce(valid_until, 'epoch') FROM batch WHERE import_id = $1`, im.report.ID)
+	if err != nil {
+		return fmt.Errorf("reading the import's batches: %w", err)
+	}
+	var id int64
+	var k batchKey
+	_, err = pgx.ForEachRow(rows, []any{&id, &k.set, &k.validUntil}, func() error {
+		k.validUntil = k.validUntil.UTC()
+		if k.validUntil.Unix() == 0 {
+			k.validUntil = time.Time{}
+		}
+		im.batches[k] = id
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the import's batches: %w", err)
+	}
+	return nil
+}
+
+// run reads the file and writes it chunk by chunk.
+func (im *codeImport) run(ctx context.Context, file io.Reader) error {
+	next, err := im.rows(file)
+	if err != nil {
+		return err
+	}
+	chunk := make([]importRow, 0, importChunk)
+	for {
+		row, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			// What was read before the file broke is good.
+			return errors.Join(err, im.write(ctx, chunk))
+		}
+		if row.line <= im.from {
+			continue
+		}
+		if chunk = append(chunk, im.check(row)); len(chunk) == importChunk {
+			if err := im.write(ctx, chunk); err != nil {
+				return err
+			}
+			chunk = chunk[:0]
+		}
+	}
+	return im.write(ctx, chunk)
+}
+
+// check completes a row and finds what is wrong with it by itself.
+func (im *codeImport) check(row importRow) importRow {
+	if row.set == "" {
+		row.set = im.request.Set
+	}
+	if row.expires.IsZero() && !im.request.ValidUntil.IsZero() {
+		row.expires = im.request.ValidUntil.UTC()
+	}
+	row.expires = row.expires.Truncate(time.Microsecond)
+	row.norm = event.NormaliseCode(row.code)
+	switch {
+	case row.problem != "":
+	case !wellFormed(row.code):
+		row.problem = ProblemMalformed
+	case row.used:
+		row.problem = ProblemUsed
+	case !row.expires.IsZero() && !row.expires.After(im.now):
+		row.problem = ProblemExpired
+	case row.set != "" && !slices.Contains(im.coupon.Doc.Sets, row.set):
+		row.problem = ProblemSet
+	}
+	return row
+}
+
+// stopped notes that the import could not go to its end, with what it has.
+func (im *codeImport) stopped(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return nil // broken off: it stays running, and goes on when asked again
+	}
+	_, err := im.conn.Exec(ctx, `UPDATE import SET state = 'failed', finished_at = now() WHERE id = $1`, im.report.ID)
+	if err != nil {
+		return fmt.Errorf("noting that the import failed: %w", err)
+	}
+	return im.publishAll(ctx)
+}
+
+// finish publishes what was kept back and completes the report.
+func (im *codeImport) finish(ctx context.Context) (ImportReport, error) {
+	if err := im.publishAll(ctx); err != nil {
+		return im.report, err
+	}
+	_, err := im.conn.Exec(ctx, `UPDATE import SET state = 'done', finished_at = now() WHERE id = $1`, im.report.ID)
+	if err != nil {
+		return im.report, fmt.Errorf("noting the end of the import: %w", err)
+	}
+	return im.report, im.complete(ctx)
+}
+
+// complete reads the problems back, with those of the part before a break.
+func (im *codeImport) complete(ctx context.Context) (err error) {
+	if im.report.Problems, err = im.store.ImportProblems(ctx, im.report.ID, 0, problemsReported); err != nil {
+		return err
+	}
+	rows, err := im.conn.Query(ctx, `SELECT kind, count(*) FROM import_problem WHERE import_id = $1 GROUP BY kind`, im.report.ID)
+	if err != nil {
+		return fmt.Errorf("counting problems: %w", err)
+	}
+	var kind string
+	var n int64
+	if _, err := pgx.ForEachRow(rows, []any{&kind, &n}, func() error { im.report.Counts[kind] = n; return nil }); err != nil {
+		return fmt.Errorf("counting problems: %w", err)
+	}
+	return nil
+}

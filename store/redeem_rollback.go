@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/event"
+)
+
+// RollBackRequest says which uses did not happen after all.
+type RollBackRequest struct {
+	Realm    string
+	OrderKey string
+	Code     string // "" means every code of the order
+	At       time.Time
+}
+
+// RollBack takes redemptions back: the order was cancelled or refunded. Uses and
+// budgets are free again, and the code can be used again by its holder until it
+// expires. It returns what it took back: nothing, when asked again. Run it in a
+// transaction.
+func (s *Store) RollBack(ctx context.Context, q Querier, request RollBackRequest) ([]Redemption, error) {
+	if request.At.IsZero() {
+		request.At = time.Now()
+	}
+	var undone []Redemption
+	err := inTx(ctx, q, func(tx pgx.Tx) (err error) {
+		undone, err = s.rollBack(ctx, tx, request)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rolling a redemption back: %w", err)
+	}
+	return undone, nil
+}
+
+func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest) ([]Redemption, error) {
+	anywhere := request.Realm == "" || request.Realm == ConnectionAPI || request.Realm == ConnectionScrip
+	rows, err := tx.Query(ctx, `SELECT c.code, c.realm FROM redemption r JOIN code c ON c.batch_id = r.batch_id AND c.pos = r.pos
+		WHERE r.order_key = $1 AND r.state = 'redeemed' AND (c.realm = $2 OR c.realm = '' OR $3) AND ($4 = '' OR c.code_norm = $4)
+		ORDER BY r.batch_id, r.pos`, request.OrderKey, request.Realm, anywhere, event.NormaliseCode(request.Code))
+	if err != nil {
+		return nil, err
+	}
+	type used struct{ Code, Realm string }
+	codes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[used])
+	if err != nil {
+		return nil, err
+	}
+	var undone []Redemption
+	for _, code := range codes {
+		st, err := s.standing(ctx, tx, Use{Code: code.Code, Realm: code.Realm}.normalised(), true)
+		if err != nil {
+			return nil, err
+		}
+		r, err := st.sameOrder(ctx, tx, request.OrderKey)
+		if err != nil {
+			return nil, err
+		}
+		if r.State != "redeemed" {
+			continue
+		}
+		if err := st.undo(ctx, tx, r, request.At); err != nil {
+			return nil, err
+		}
+		r.State = "rolled_back"
+		undone = append(undone, r)
+	}
+	return undone, nil
+}
+
+func (st *standing) undo(ctx context.Context, tx pgx.Tx, r Redemption, at time.Time) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE redemption SET state = 'rolled_back', rolled_back_at = $2 WHERE id = $1`, r.ID, at)
+	if r.ContactID != "" {
+		batch.Queue(`UPDATE coupon_contact_use SET uses = uses - 1 WHERE coupon_id = $1 AND contact_id = $2 AND uses > 0`,
+			st.coupon.ID, r.ContactID)
+	}
+	batch.Queue(`UPDATE assignment SET state = CASE WHEN expiry_raised_at IS NOT NULL THEN 'expired'
+				WHEN applied_at IS NOT NULL THEN 'applied' ELSE 'exposed' END
+		WHERE id = nullif($1, 0) AND state = 'redeemed'
+			AND NOT EXISTS (SELECT 1 FROM redemption WHERE assignment_id = $1 AND state = 'redeemed')`, r.AssignmentID)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	return st.count(ctx, tx, -1, r.Discount.Neg())
+}

@@ -1,0 +1,23 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// TemplateNo gives the number of a template's newest version. The error wraps
+// ErrNotFound.
+func (s *Store) TemplateNo(ctx context.Context, q Querier, name string) (no int, err error) {
+	if err := q.QueryRow(ctx, `SELECT version_no FROM template WHERE name = $1`, name).Scan(&no); err != nil {
+		return 0, fmt.Errorf("looking up template %s: %w", name, notFound(err))
+	}
+	return no, nil
+}
+
+// TemplateFiles gives the texts of one version of a template, by file name.
+func (s *Store) TemplateFiles(ctx context.Context, q Querier, name string, no int) (files map[string]string, err error) {
+	if err := q.QueryRow(ctx, `SELECT files FROM template_version WHERE name = $1 AND no = $2`, name, no).Scan(&files); err != nil {
+		return nil, fmt.Errorf("loading version %d of template %s: %w", no, name, notFound(err))
+	}
+	return files, nil
+}
