@@ -33,7 +33,7 @@ on_empty: skip
 `
 
 var templateFiles = map[string]string{
-	"email.html": "---\nsubject: Hello\n---\n<p>Your code: {{ code }} {{ unsubscribe_url }}</p>",
+	"email.html": "---\nsubject: Hello\nlayout: none\n---\n<p>Your code: {{ code }} {{ unsubscribe_url }}</p>",
 }
 
 var database = pgtest.Template{Prepare: func(ctx context.Context, url string) error {
@@ -373,7 +373,7 @@ func TestSend_ConcurrentAttemptsCallTheVendorOnce(t *testing.T) {
 func TestSend_ParksATemplateThatCannotBeRendered(t *testing.T) {
 	d := setup(t)
 	d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', 2, $1, 'y')`,
-		map[string]string{"email.html": "---\nsubject: Hello\n---\n<p>{{ contact.shoe_size.left }}</p>"})
+		map[string]string{"email.html": "---\nsubject: Hello\nlayout: none\n---\n<p>{{ contact.shoe_size.left }}</p>"})
 	d.exec(`UPDATE template SET version_no = 2`)
 	result, err := d.send()
 	require.NoError(t, err)

@@ -32,6 +32,9 @@ func defaultID(s StepDoc) string {
 		}
 		return identifier("assign", s.Assign.Coupon)
 	case If:
+		if s.If == nil { // refused already; its other steps are still looked at
+			return "if"
+		}
 		return identifier("if", s.If.Source())
 	case Tag, Untag:
 		return identifier(append([]string{string(s.Verb)}, s.Tags...)...)

@@ -152,7 +152,7 @@ func (l *linker) path(until string, have reached, pos Pos) {
 
 // liquid checks a text of notify or call.
 func (l *linker) liquid(text string, have reached, pos Pos) {
-	if l.project.Liquid == nil {
+	if l.project.Liquid == nil || text == "" {
 		return
 	}
 	variables, err := l.project.Liquid(text)

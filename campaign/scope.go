@@ -136,7 +136,7 @@ func timeMacro(name, operator string) cel.Macro {
 		if !ok || err != nil {
 			return nil, f.NewError(args[0].ID(), usage+", with a duration in quotes")
 		}
-		return f.NewCall(operator, f.NewIdent("now"), f.NewLiteral(types.Duration{Duration: d})), nil
+		return f.NewCall(operator, f.NewIdent("now"), f.NewCall("duration", f.NewLiteral(types.String(fmt.Sprintf("%ds", int64(d.Seconds())))))), nil
 	})
 }
 
@@ -186,7 +186,14 @@ func (s Scope) word(message string) string {
 		return fmt.Sprintf("`%s` is not known%s", name, didYouMean(name, append(here, functions...)))
 	}
 	if m := noOverload.FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("`%s` cannot be applied to %s", strings.Trim(m[1], "_"), m[2])
+		message := fmt.Sprintf("`%s` cannot be applied to %s", strings.Trim(m[1], "_"), m[2])
+		if m[2] == "(double, int)" || m[2] == "(int, double)" {
+			message += "; write the whole number with a decimal point: 20.0"
+		}
+		return message
+	}
+	if strings.Contains(message, "recursion limit") {
+		return "the expression is nested too deeply"
 	}
 	if rest, ok := strings.CutPrefix(message, "Syntax error: "); ok {
 		return "not a valid expression: " + firstSentence(rest)

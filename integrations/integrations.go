@@ -171,5 +171,8 @@ type Descriptor struct {
 	Does  []string
 	// Example is a connection as it would stand in scrip.yaml, without secrets.
 	Example string
-	New     func(Settings) (any, error)
+	// Setup says in Markdown what has to be done at the vendor, and what its
+	// webhooks become.
+	Setup string
+	New   func(Settings) (any, error)
 }

@@ -38,8 +38,11 @@ func ParseRate(text string) (Rate, error) {
 // UnmarshalText reads the written form, for settings.
 func (r *Rate) UnmarshalText(text []byte) error {
 	parsed, err := ParseRate(string(text))
+	if err != nil {
+		return Problems{{"rate", "is not a rate; write a number, a slash, and s, m or h, like 10/s"}}
+	}
 	*r = parsed
-	return err
+	return nil
 }
 
 // longestPace is how long a call waits for its turn before it is put off.

@@ -44,6 +44,7 @@ type api struct {
 // New makes the handler of everything that the starter answers.
 func New(deps Deps) http.Handler {
 	mux := http.NewServeMux()
+	deps.Metrics.Watch(deps.Store)
 	a := &api{Deps: deps, huma: humago.New(mux, apiConfig(deps.Version)), guesses: newGuesses()}
 	a.huma.UseMiddleware(a.authenticate, a.idempotent)
 	a.register()

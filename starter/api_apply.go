@@ -47,7 +47,7 @@ func (a *api) applyRoutes() {
 			p.Errors = fieldProblems(problems.Errors())
 			return nil, p
 		}
-		changes, err := a.Store.Apply(ctx, storeFolder(folder), store.ApplyOptions{DryRun: in.Body.DryRun, Prune: in.Body.Prune, Actor: actor(ctx)})
+		changes, err := a.Store.Apply(ctx, StoreFolder(folder), store.ApplyOptions{DryRun: in.Body.DryRun, Prune: in.Body.Prune, Actor: actor(ctx)})
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +66,8 @@ func fieldProblems(problems campaign.Problems) []FieldProblem {
 	return out
 }
 
-func storeFolder(folder *config.Folder) store.Folder {
+// StoreFolder gives a composed folder in the form in which it is applied.
+func StoreFolder(folder *config.Folder) store.Folder {
 	out := store.Folder{Templates: map[string]map[string]string{}}
 	for _, file := range folder.Files {
 		out.Campaigns = append(out.Campaigns, file.Campaigns...)

@@ -147,7 +147,7 @@ func (a *api) issue(ctx context.Context, code store.Assignment) error {
 	if !code.Issuing {
 		return nil
 	}
-	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon)
+	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Config.Zone())
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,9 @@ func eventSchema() *huma.Schema {
 	object := func(doc string, properties map[string]*huma.Schema, required ...string) *huma.Schema {
 		return &huma.Schema{Type: "object", Description: doc, Properties: properties, Required: required, AdditionalProperties: false}
 	}
-	free := func(doc string) *huma.Schema { return &huma.Schema{Type: "object", Description: doc, AdditionalProperties: true} }
+	free := func(doc string) *huma.Schema {
+		return &huma.Schema{Type: "object", Description: doc, AdditionalProperties: true}
+	}
 	amount := func(doc string) *huma.Schema {
 		return &huma.Schema{Description: doc, OneOf: []*huma.Schema{{Type: "string"}, {Type: "number"}}}
 	}

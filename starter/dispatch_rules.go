@@ -126,7 +126,7 @@ func (s *scene) holds(ctx context.Context, h *happening, j store.OpenJourney, ve
 		}
 	}
 	v, err := s.ask(ctx, q)
-	return v == yes, err
+	return v == holdsTrue, err
 }
 
 // owns says whether the event is the journey's by itself: it is about its code, or

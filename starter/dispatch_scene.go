@@ -74,39 +74,39 @@ type question struct {
 	data     campaign.Data // trigger, entry and codes, where the condition's scope has them
 }
 
-// verdict of a condition.
-type verdict int
+// truth of a condition.
+type truth int
 
 const (
-	no     verdict = iota
-	yes            //
-	failed         // the expression could not be evaluated; counts as no
+	untrue truth = iota
+	holdsTrue
+	broken // the expression could not be evaluated; counts as untrue
 )
 
-func (s *scene) ask(ctx context.Context, q question) (verdict, error) {
+func (s *scene) ask(ctx context.Context, q question) (truth, error) {
 	if q.where == nil {
-		return yes, nil
+		return holdsTrue, nil
 	}
 	q.data.Now = s.now
 	var err error
 	if q.contact != nil {
 		q.data.Contact = q.contact.CEL()
 		if q.data.Answers, err = s.answersTo(ctx, q.contact, q.where.Needs()); err != nil {
-			return no, err
+			return untrue, err
 		}
 	}
 	if q.data.Event, err = s.view(ctx, q.event, q.where); err != nil {
-		return no, err
+		return untrue, err
 	}
 	holds, err := q.where.Eval(q.data)
 	switch {
 	case err != nil:
 		s.later(s.Metrics.ExpressionErrors.WithLabelValues(q.campaign).Inc)
-		return failed, nil
+		return broken, nil
 	case holds:
-		return yes, nil
+		return holdsTrue, nil
 	}
-	return no, nil
+	return untrue, nil
 }
 
 func (s *scene) answersTo(ctx context.Context, c *store.Contact, needs []campaign.Need) (map[string]any, error) {

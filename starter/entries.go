@@ -114,9 +114,9 @@ func (s *scene) qualifies(ctx context.Context, a attempt) (reason string, err er
 	switch {
 	case err != nil:
 		return "", err
-	case v == failed:
+	case v == broken:
 		return store.RefusedExpression, nil
-	case v == no:
+	case v == untrue:
 		return store.RefusedWhere, nil
 	case a.State != "running":
 		return a.State, nil // paused, draining and stopped are reasons as they are

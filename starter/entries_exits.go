@@ -74,5 +74,5 @@ func (s *scene) exitHolds(ctx context.Context, a attempt, exit campaign.ExitDoc,
 	q.data.Trigger = a.event.CEL()
 	q.data.Entry = map[string]any{"key": key, "at": s.now, "number": 1}
 	v, err := s.ask(ctx, q)
-	return v == yes, err
+	return v == holdsTrue, err
 }

@@ -71,7 +71,7 @@ func (m *Metrics) request(route, method string, status int, took time.Duration) 
 
 // Watch adds what the database tells: journeys under way, pools, queues.
 func (m *Metrics) Watch(s *store.Store) {
-	m.Registry.MustRegister(&gauges{store: s})
+	_ = m.Registry.Register(&gauges{store: s}) // a second time changes nothing
 }
 
 // Temporal gives the Temporal SDK's client a place for its own metrics.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -106,6 +107,9 @@ func (s *Store) importCodes(ctx context.Context, request ImportCodes, file io.Re
 	if coupon.Pool != campaign.PoolList {
 		return ImportReport{}, ErrNotAList
 	}
+	if request.Set != "" && !slices.Contains(coupon.Doc.Sets, request.Set) {
+		return ImportReport{}, fmt.Errorf("the coupon has no set %q; name it under `sets` and apply the coupon first", request.Set)
+	}
 	spool, size, sum, err := spoolFile(file)
 	if err != nil {
 		return ImportReport{}, err
@@ -155,7 +159,7 @@ func spoolFile(file io.Reader) (spool *os.File, size int64, sum []byte, err erro
 // lockImport keeps others from importing the same file into the same coupon. The
 // lock ends with the connection, so a killed import holds up nobody.
 func lockImport(ctx context.Context, conn *pgxpool.Conn, couponID int64, sum []byte) (release func(), err error) {
-	const key = `hashtextextended('import ' || $1::text || ' ' || encode($2::bytea, 'hex'), 0)`
+	const key = `hashtextextended('import ' || $1::bigint || ' ' || encode($2::bytea, 'hex'), 0)`
 	var got bool
 	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+key+`)`, couponID, sum).Scan(&got); err != nil {
 		return nil, fmt.Errorf("locking the import: %w", err)

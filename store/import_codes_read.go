@@ -158,7 +158,7 @@ func readExpiry(s string, zone *time.Location) (time.Time, error) {
 func (im *codeImport) csvRows(in *bufio.Reader) (func() (importRow, error), error) {
 	reader := csv.NewReader(in)
 	reader.Comma = delimiter(in)
-	reader.FieldsPerRecord, reader.ReuseRecord, reader.TrimLeadingSpace = -1, true, true
+	reader.FieldsPerRecord, reader.ReuseRecord, reader.TrimLeadingSpace = -1, true, reader.Comma != '\t'
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
 		return func() (importRow, error) { return importRow{}, io.EOF }, nil

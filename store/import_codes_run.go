@@ -53,7 +53,7 @@ func (im *codeImport) begin(ctx context.Context, sum []byte) error {
 	if err != nil {
 		return fmt.Errorf("looking for a broken import: %w", err)
 	}
-	im.report.Resumed = true
+	im.report.Resumed, im.report.Lines = true, im.from
 	return im.readBatches(ctx)
 }
 

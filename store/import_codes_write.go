@@ -22,6 +22,9 @@ func (im *codeImport) write(ctx context.Context, chunk []importRow) error {
 		return nil
 	}
 	repeats(chunk)
+	if err := im.makeBatches(ctx, chunk); err != nil {
+		return err
+	}
 	for range 10 {
 		err := pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error { return im.copyChunk(ctx, tx, chunk) })
 		if err == nil {
@@ -96,10 +99,7 @@ func (im *codeImport) copyChunk(ctx context.Context, tx pgx.Tx, chunk []importRo
 // copyRows appends rows to a batch. Nobody else writes to it: the import's lock
 // is held. Claims that move its head wait for the last statement alone.
 func (im *codeImport) copyRows(ctx context.Context, tx pgx.Tx, k batchKey, rows []importRow) error {
-	batch, err := im.batch(ctx, k)
-	if err != nil {
-		return err
-	}
+	batch := im.batches[k]
 	var pos int64
 	if err := tx.QueryRow(ctx, `SELECT next_pos FROM batch WHERE id = $1`, batch).Scan(&pos); err != nil {
 		return fmt.Errorf("reading the end of a batch: %w", err)
@@ -117,14 +117,26 @@ func (im *codeImport) copyRows(ctx context.Context, tx pgx.Tx, k batchKey, rows 
 	return nil
 }
 
-// batch finds or makes the import's batch of a set and expiry. It commits by
-// itself: an empty batch does no harm.
-func (im *codeImport) batch(ctx context.Context, k batchKey) (int64, error) {
-	if id, ok := im.batches[k]; ok {
-		return id, nil
+// makeBatches makes the batches that a chunk needs, before its transaction: the
+// coupon's lock must not be waited for while a batch is held. An empty batch does
+// no harm.
+func (im *codeImport) makeBatches(ctx context.Context, chunk []importRow) error {
+	for _, row := range chunk {
+		k := batchKey{row.set, row.expires}
+		if _, ok := im.batches[k]; ok || row.problem != "" {
+			continue
+		}
+		id, err := im.makeBatch(ctx, k)
+		if err != nil {
+			return fmt.Errorf("making a batch: %w", err)
+		}
+		im.batches[k] = id
 	}
-	var id int64
-	err := im.store.InTx(ctx, func(tx pgx.Tx) error {
+	return nil
+}
+
+func (im *codeImport) makeBatch(ctx context.Context, k batchKey) (id int64, err error) {
+	err = im.store.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := lockCoupon(ctx, tx, im.coupon.ID); err != nil {
 			return err
 		}
@@ -140,11 +152,7 @@ func (im *codeImport) batch(ctx context.Context, k batchKey) (int64, error) {
 			VALUES ($1, $2, 'import', $3, $4, $5, $6) RETURNING id`, im.coupon.ID, k.set, im.report.ID, orNull(k.validUntil),
 			im.coupon.Doc.DrawRandom, int64(rand.Uint64())).Scan(&id)
 	})
-	if err != nil {
-		return 0, fmt.Errorf("making a batch: %w", err)
-	}
-	im.batches[k] = id
-	return id, nil
+	return id, err
 }
 
 // findKnown marks the rows whose codes exist already.

@@ -22,7 +22,7 @@ var templates = func() map[string]*template.Template {
 	functions := template.FuncMap{
 		"ago": ago, "clock": func(t time.Time) string { return t.Local().Format("15:04:05") },
 		"linked": linked, "hasPrefix": strings.HasPrefix,
-		"tone": tone, "name": func(m Message) string { return or(m.ToName, m.To) },
+		"tone": tone,
 	}
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(pageFiles, "pages/layout.html"))
 	set := map[string]*template.Template{}
@@ -89,7 +89,7 @@ func (s *Sandbox) overviewPage(w http.ResponseWriter, _ *http.Request) {
 	hooks := s.Webhooks()
 	s.show(w, "overview", view{Title: "Sandbox", Active: "overview", Page: map[string]any{
 		"Emails": count["email"], "SMS": count["sms"], "Orders": len(s.shop.listOrders()), "Codes": s.shopify.countCodes(),
-		"URL": s.o.PublicURL, "Webhooks": hooks[:min(len(hooks), 25)], "Faults": s.Faults(), "Mail": mailBehaviours, "Phone": phoneBehaviours,
+		"URL": s.o.PublicURL, "Webhooks": hooks[:min(len(hooks), 15)], "Faults": s.Faults(), "Mail": mailBehaviours, "Phone": phoneBehaviours,
 		"Endpoints": [][2]string{
 			{"SendGrid", s.o.PublicURL + sendGridBase}, {"Twilio", s.o.PublicURL + twilioBase}, {"Shopify", s.o.PublicURL + shopifyBase},
 		},
@@ -257,7 +257,7 @@ func tone(status string) string {
 	case "deferred", "unsubscribe":
 		return "warn"
 	}
-	return "plain"
+	return "neutral"
 }
 
 // linked makes the addresses in a text message links.

@@ -28,6 +28,9 @@ This page is written from the catalogue; write it anew with ` + "`go test ./inte
 			fmt.Fprintf(&b, "- %s\n", does)
 		}
 		fmt.Fprintf(&b, "\n```yaml\n%s```\n", d.Example)
+		if d.Setup != "" {
+			fmt.Fprintf(&b, "\n%s", d.Setup)
+		}
 	}
 	return b.String()
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/integrations"
@@ -27,10 +27,18 @@ func Settings(name, text string, client *http.Client) integrations.Settings {
 	}
 	return integrations.Settings{
 		Name:   name,
-		Decode: func(into any) error { return yaml.UnmarshalWithOptions([]byte(text), into, yaml.Strict()) },
+		Decode: func(into any) error { return decode(text, into) },
 		HTTP:   client,
 		Now:    time.Now,
 	}
+}
+
+func decode(text string, into any) error {
+	file, err := parser.ParseBytes([]byte(text), 0)
+	if err != nil {
+		return err
+	}
+	return integrations.DecodeYAML(file.Docs[0].Body, into)
 }
 
 // Config checks that the YAML is refused with one problem for each of the keys.

@@ -82,7 +82,7 @@ func (w Webhooks) missing(t *testing.T) {
 func (w Webhooks) wrong(t *testing.T) {
 	header := w.Signature[0]
 	right := w.Sign(w.Topic, w.Body).Header.Get(header)
-	for _, signature := range []string{"x", "AAAA", "=", right[1:], right + "A", right + " " + right + "x", strings.Repeat("A", 1<<16), "\u00e9\x00\xff"} {
+	for _, signature := range []string{"x", "AAAA", "=", right[1:], right + "A", strings.Repeat("A", 1<<16), "\u00e9\x00\xff"} {
 		r := w.Sign(w.Topic, w.Body)
 		r.Header.Set(header, signature)
 		w.refused(t, r, http.StatusUnauthorized)

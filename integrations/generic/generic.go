@@ -40,7 +40,8 @@ var Descriptor = integrations.Descriptor{
 secret: ${WEBHOOK_SECRET}          # whsec_…: the sender signs as Standard Webhooks
 # header: X-Scrip-Secret           # instead: the sender puts the secret into this header
 `,
-	New: New,
+	Setup: setup,
+	New:   New,
 }
 
 // Config is a connection's settings.

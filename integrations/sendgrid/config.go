@@ -38,7 +38,8 @@ webhook_public_key: ${SENDGRID_WEBHOOK_PUBLIC_KEY}
 region: eu                          # optional: global (default) or eu
 rate: 50/s                          # optional
 `,
-	New: New,
+	Setup: setup,
+	New:   New,
 }
 
 // Config is a connection's settings.

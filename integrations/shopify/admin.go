@@ -204,6 +204,3 @@ func (a *Admin) Check(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Shop is the part of a connection that calls the shop.
-func (a *Admin) Shop() *Admin { return a }

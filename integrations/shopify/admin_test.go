@@ -21,6 +21,13 @@ import (
 
 const accessToken = "shpat_an-access-token"
 
+// admin is what a connection with access to the shop is, besides a Source.
+type admin interface {
+	integrations.Issuer
+	integrations.Reconciler
+	integrations.Checker
+}
+
 // sent is one GraphQL request that the shop got.
 type sent struct {
 	Document  string         `json:"query"`
@@ -77,19 +84,17 @@ func (s *shop) operations() []string {
 	return names
 }
 
-func (s *shop) connect(t *testing.T) *shopify.Admin {
+func (s *shop) connect(t *testing.T) admin {
 	t.Helper()
 	return connect(t, s.server.URL, "access_token: "+accessToken)
 }
 
-func connect(t *testing.T, base, access string) *shopify.Admin {
+func connect(t *testing.T, base, access string) admin {
 	t.Helper()
 	made, err := shopify.New(conformance.Settings("shop", "shop: example.myshopify.com\nclient_secret: "+clientSecret+"\nbase_url: "+base+"\n"+access+"\n", nil))
 	require.NoError(t, err)
-	admin, ok := made.(interface{ Shop() *shopify.Admin })
-	require.True(t, ok)
 	conformance.Discreet(t, made, clientSecret, accessToken)
-	return admin.Shop()
+	return made.(admin)
 }
 
 func offer() integrations.Offer {
@@ -241,9 +246,9 @@ func TestQuery_ClassesEveryStatus(t *testing.T) {
 		_, _ = io.WriteString(w, accessToken)
 	}))
 	t.Cleanup(server.Close)
-	admin := connect(t, server.URL, "access_token: "+accessToken)
+	shop := connect(t, server.URL, "access_token: "+accessToken)
 	for ; status < 600; status++ {
-		_, err := admin.Issue(t.Context(), offer(), "TEN-1")
+		_, err := shop.Issue(t.Context(), offer(), "TEN-1")
 		require.Equal(t, integrations.ClassOfStatus(status, true), integrations.ClassOf(err), "status %d", status)
 		conformance.Discreet(t, err, accessToken)
 	}
@@ -274,9 +279,9 @@ func TestToken_IsFetchedKeptAndRenewed(t *testing.T) {
 		fmt.Fprintf(w, `{"access_token":"token-%d","expires_in":86399}`, fetched)
 	}))
 	t.Cleanup(server.Close)
-	admin := connect(t, server.URL, "client_id: an-app")
+	shop := connect(t, server.URL, "client_id: an-app")
 	issue := func() error {
-		_, err := admin.Issue(t.Context(), offer(), "TEN-1")
+		_, err := shop.Issue(t.Context(), offer(), "TEN-1")
 		return err
 	}
 	require.NoError(t, issue())

@@ -33,7 +33,8 @@ access_token: ${SHOPIFY_ACCESS_TOKEN}     # or client_id: the token is then fetc
 api_version: "2026-07"                    # optional
 rate: 10/s                                # optional
 `,
-	New: New,
+	Setup: setup,
+	New:   New,
 }
 
 // Config is a connection's settings.

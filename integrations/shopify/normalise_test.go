@@ -10,6 +10,7 @@ import (
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/integrations/conformance"
+	"scrip.dev/scrip/integrations/shopify"
 )
 
 func normalise(t *testing.T, topic string, body []byte) event.Batch {
@@ -218,8 +219,9 @@ func FuzzNormalise(f *testing.F) {
 	f.Add("checkouts/update", fixture(f, "checkout.json"))
 	f.Add("orders/paid", fixture(f, "order.json"))
 	f.Add("customers/redact", []byte(`{"customer":{"id":1}}`))
+	webhooks := &shopify.Webhooks{}
 	f.Fuzz(func(t *testing.T, topic string, body []byte) {
-		batch, err := integrations.Normalise(source(t), integrations.Delivery{Connection: "shop", Topic: topic, Body: body, ReceivedAt: time.Unix(1, 0)})
+		batch, err := integrations.Normalise(webhooks, integrations.Delivery{Connection: "shop", Topic: topic, Body: body, ReceivedAt: time.Unix(1, 0)})
 		if err == nil {
 			conformance.Batch(t, batch)
 		}

@@ -33,7 +33,8 @@ api_secret: ${TWILIO_API_SECRET}
 messaging_service: MG0123456789abcdef0123456789abcdef   # or from: "+4915112345678"
 rate: 10/s                           # optional
 `,
-	New: New,
+	Setup: setup,
+	New:   New,
 }
 
 // Config is a connection's settings.

@@ -1,0 +1,6 @@
+package generic
+
+import _ "embed"
+
+//go:embed setup.md
+var setup string

@@ -1,0 +1,6 @@
+package sendgrid
+
+import _ "embed"
+
+//go:embed setup.md
+var setup string

@@ -1,0 +1,6 @@
+package shopify
+
+import _ "embed"
+
+//go:embed setup.md
+var setup string

@@ -1,0 +1,6 @@
+package twilio
+
+import _ "embed"
+
+//go:embed setup.md
+var setup string

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/campaign"
+)
+
+// EraseContact forgets a person: addresses, profile and consents go, payloads and
+// texts of events are blanked (numbers stay, they are in sums), addresses of
+// messages too, and the journeys end. What stays says nothing about who it was:
+// opaque ids, redemptions as they are in the books, and suppressions, which are
+// kept as keyed hashes so that the address stays closed. Asked again it does
+// nothing. The error wraps ErrNotFound where there is no such contact.
+func (s *Store) EraseContact(ctx context.Context, q Querier, contactID, actor string) error {
+	c, err := s.Contact(ctx, q, contactID)
+	if err != nil {
+		return fmt.Errorf("erasing a contact: %w", err)
+	}
+	if c.Erased {
+		return nil
+	}
+	open, err := s.OpenJourneys(ctx, q, c.IDs(), nil)
+	if err != nil {
+		return fmt.Errorf("erasing a contact: %w", err)
+	}
+	for _, j := range open {
+		if err := s.EnqueueSignal(ctx, q, j.ID, "exit", map[string]string{"outcome": campaign.OutcomeErased}); err != nil {
+			return fmt.Errorf("erasing a contact: %w", err)
+		}
+	}
+	batch := &pgx.Batch{}
+	for _, statement := range eraseStatements {
+		batch.Queue(statement, c.IDs())
+	}
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("erasing a contact: %w", err)
+	}
+	return Audit(ctx, q, actor, "contact.erase", c.ID, nil)
+}
+
+// eraseStatements take all ids of the person as $1.
+var eraseStatements = []string{
+	`INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT campaign_id, contact_id, event_id, 'erased'
+		FROM pending_entry WHERE contact_id = ANY ($1)`,
+	`DELETE FROM pending_entry WHERE contact_id = ANY ($1)`,
+	`UPDATE delivery d SET body = NULL, meta = NULL FROM event e
+		WHERE e.contact_id = ANY ($1) AND NOT e.imported AND d.id = e.delivery_id AND d.received_at = e.received_at`,
+	`UPDATE event SET token = '', fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields)
+		WHERE jsonb_typeof(value) IN ('number', 'boolean')), '{}') WHERE contact_id = ANY ($1)`,
+	`DELETE FROM match_key WHERE journey_id IN (SELECT id FROM journey WHERE contact_id = ANY ($1))`,
+	`UPDATE message SET address = '', detail = '', updated_at = now() WHERE contact_id = ANY ($1)`,
+	`UPDATE step_result SET json = NULL WHERE journey_id IN (SELECT id FROM journey WHERE contact_id = ANY ($1))`,
+	`DELETE FROM identity WHERE contact_id = ANY ($1)`,
+	`DELETE FROM consent WHERE contact_id = ANY ($1)`,
+	`UPDATE contact SET first_name = '', last_name = '', locale = '', time_zone = '', country = '', tags = '{}', attributes = '{}',
+		updated_at = now(), erased_at = now() WHERE id = ANY ($1)`,
+}

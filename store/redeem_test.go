@@ -1,0 +1,284 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/store"
+)
+
+func order(id string, total, discount int64) *event.Order {
+	return &event.Order{ID: id, Total: decimal.NewFromInt(total), Discount: decimal.NewFromInt(discount), Currency: "EUR"}
+}
+
+func use(code, orderID string, total int64) store.Use {
+	return store.Use{Code: code, Order: order(orderID, total, 10), Source: "api"}
+}
+
+// requireRefused asks that the error is a refusal for the reason.
+func requireRefused(t testing.TB, reason store.Reason, err error) {
+	t.Helper()
+	var refused *store.Refused
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, reason, refused.Reason)
+}
+
+// race runs do for n at once and counts who was let through; all others must have
+// been refused for the reason.
+func (c *codes) race(n int, reason store.Reason, do func(s *store.Store, i int) error) (through int) {
+	stores := []*store.Store{c.Store, c.open()}
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			err := do(stores[i%2], i)
+			mu.Lock()
+			defer mu.Unlock()
+			var refused *store.Refused
+			switch {
+			case err == nil:
+				through++
+			case !errors.As(err, &refused) || refused.Reason != reason:
+				c.Errorf("use %d: %v", i, err)
+			}
+		})
+	}
+	wait.Wait()
+	return through
+}
+
+func TestRedeem_KeepsEveryCapExactlyUnderARace(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		limits  string
+		contact bool
+		reason  store.Reason
+		through int
+	}{
+		"uses":        {"codes: {shared: ALL10, max_uses: 7}\n", false, store.ReasonLimitReached, 7},
+		"total":       {"codes: {shared: ALL10}\nlimits: {total: 9}\n", false, store.ReasonLimitReached, 9},
+		"budget":      {"codes: {shared: ALL10}\nlimits: {budget: 65}\n", false, store.ReasonBudget, 6},
+		"per contact": {"codes: {shared: ALL10}\nlimits: {per_contact: 2}\n", true, store.ReasonPerContact, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCodes(t)
+			c.journeys(1)
+			c.apply("coupon: all\ndiscount: {percentage: 10}\n" + test.limits)
+			through := c.race(30, test.reason, func(s *store.Store, i int) error {
+				u := use("all10", fmt.Sprint(i), 100)
+				if test.contact {
+					u.ContactID = contact(0)
+				}
+				_, err := s.Redeem(c.ctx, u)
+				return err
+			})
+			require.Equal(t, test.through, through)
+			stats, err := c.CouponStats(c.ctx, "all")
+			require.NoError(t, err)
+			require.EqualValues(t, test.through, stats.Uses)
+			require.Equal(t, test.through, c.raised(event.CodeRedeemed))
+			if name == "uses" || name == "total" {
+				require.Equal(t, 1, c.raised(event.LimitReached))
+			}
+		})
+	}
+}
+
+func TestRedeem_UsesASingleCodeOnceAndRepeatsTheAnswer(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(1)
+	c.apply(listCoupon)
+	c.importLines("gift", "A")
+	c.claimed(0, "gift")
+	ids := sync.Map{}
+	through := c.race(24, store.ReasonUsed, func(s *store.Store, i int) error {
+		r, err := s.Redeem(c.ctx, use(" a ", fmt.Sprint(i%3), 100))
+		if err == nil {
+			ids.Store(r.ID, r.OrderKey)
+		}
+		return err
+	})
+	require.Equal(t, 8, through, "one order's eight askings")
+	n := 0
+	ids.Range(func(any, any) bool { n++; return true })
+	require.Equal(t, 1, n)
+}
+
+func TestRedeem_RefusesWithTheFirstReasonThatHolds(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(3)
+	c.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\nvalid_for: 7d\nredeemable_by: holder\nlimits: {min_order: 50}\n---\n" +
+		"coupon: soon\ndiscount: {percentage: 10}\ncodes: {shared: SOON10}\nvalid_from: \"2999-01-01\"\n---\n" +
+		"coupon: over\ndiscount: {percentage: 10}\ncodes: {shared: OVER10}\nvalid_until: \"2020-01-01\"\n")
+	c.importLines("gift", "A", "B", "C", "D")
+	for i := range 3 {
+		c.claimed(i, "gift")
+	}
+	held := use("A", "1", 100)
+	held.ContactID, held.Reference = contact(0), "cart-1"
+	other := held
+	other.Reference = "cart-2"
+	_, err := c.Hold(c.ctx, held, time.Hour)
+	require.NoError(t, err)
+	_, err = c.WithdrawCode(c.ctx, "", "C")
+	require.NoError(t, err)
+
+	late := use("B", "1", 100)
+	late.At = time.Now().AddDate(0, 0, 9)
+	stranger := use("B", "1", 100)
+	stranger.ContactID = contact(2)
+	small := use("B", "1", 20)
+	small.ContactID = contact(1)
+	for _, test := range []struct {
+		reason store.Reason
+		use    store.Use
+	}{
+		{store.ReasonNotFound, use("NEVER", "1", 100)},
+		{store.ReasonNotFound, use("D", "1", 100)},
+		{store.ReasonInactive, use("C", "1", 100)},
+		{store.ReasonNotYetValid, use("SOON10", "1", 100)},
+		{store.ReasonExpired, use("OVER10", "1", 100)},
+		{store.ReasonExpired, late},
+		{store.ReasonHeld, other},
+		{store.ReasonNotHolder, stranger},
+		{store.ReasonMinOrder, small},
+	} {
+		_, err := c.Redeem(c.ctx, test.use)
+		requireRefused(t, test.reason, err)
+		_, err = c.Validate(c.ctx, test.use)
+		requireRefused(t, test.reason, err)
+	}
+	_, err = c.Redeem(c.ctx, held)
+	require.NoError(t, err)
+	_, err = c.Redeem(c.ctx, other)
+	require.NoError(t, err, "the same order again is no second use")
+	other.Order = order("2", 100, 10)
+	_, err = c.Redeem(c.ctx, other)
+	requireRefused(t, store.ReasonUsed, err)
+}
+
+func TestHold_KeepsAUseOfACappedCouponUntilItIsReleased(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10, max_uses: 3}\n")
+	through := c.race(20, store.ReasonLimitReached, func(s *store.Store, i int) error {
+		_, err := s.Hold(c.ctx, store.Use{Code: "ALL10", Reference: fmt.Sprint(i)}, time.Hour)
+		return err
+	})
+	require.Equal(t, 3, through)
+	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
+	requireRefused(t, store.ReasonLimitReached, err)
+	var reference string
+	require.NoError(t, c.Pool.QueryRow(c.ctx, `SELECT reference FROM hold LIMIT 1`).Scan(&reference))
+	require.NoError(t, c.ReleaseHold(c.ctx, store.Use{Code: "ALL10", Reference: reference}))
+	_, err = c.Redeem(c.ctx, use("ALL10", "1", 100))
+	require.NoError(t, err)
+}
+
+func TestRecordRedemption_RecordsWhatHappenedAndFlagsIt(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(2)
+	c.apply(listCoupon)
+	c.importLines("gift", "A", "B", "C")
+	a := c.claimed(0, "gift")
+	record := func(code, id string) (store.Redemption, store.RedeemOutcome) {
+		r, outcome, err := c.RecordRedemption(c.ctx, c.Pool, store.Use{Code: code, Realm: "shop", Order: order(id, 90, 10), Source: "shop"})
+		require.NoError(t, err)
+		return r, outcome
+	}
+	r, outcome := record("a", "1")
+	require.Equal(t, store.RedeemNew, outcome)
+	require.Equal(t, a.ID, r.AssignmentID)
+	require.Equal(t, journey(0), r.JourneyID)
+	require.Equal(t, contact(0), r.ContactID)
+	require.Empty(t, r.Flag)
+	_, outcome = record("A", "1")
+	require.Equal(t, store.RedeemDuplicate, outcome)
+	r, outcome = record("A", "2")
+	require.Equal(t, store.RedeemNew, outcome)
+	require.Equal(t, store.ReasonUsed, r.Flag)
+	_, outcome = record("NEVER", "3")
+	require.Equal(t, store.RedeemForeign, outcome)
+	_, outcome = record("B", "4")
+	require.Equal(t, store.RedeemNew, outcome)
+	require.Equal(t, "C", c.claimed(1, "gift").Code, "a code that somebody used is not given to anybody")
+}
+
+func TestRecordRedemption_CompletesAPersonsWordWithTheOrder(t *testing.T) {
+	t.Parallel()
+	for name, byHand := range map[string]string{"without an order": "manual:jn_0", "with the order": "77"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCodes(t)
+			c.journeys(1)
+			c.apply(listCoupon)
+			c.importLines("gift", "A")
+			c.claimed(0, "gift")
+			manual := store.Use{Code: "A", OrderKey: byHand, Source: "manual", Order: &event.Order{ID: byHand}}
+			_, outcome, err := c.RecordRedemption(c.ctx, c.Pool, manual)
+			require.NoError(t, err)
+			require.Equal(t, store.RedeemNew, outcome)
+			webhook := store.Use{Code: "A", Source: "shop", Order: order("77", 90, 10)}
+			r, outcome, err := c.RecordRedemption(c.ctx, c.Pool, webhook)
+			require.NoError(t, err)
+			require.Equal(t, store.RedeemUpgraded, outcome)
+			require.Equal(t, "77", r.OrderKey)
+			require.Equal(t, "90", r.Total.String())
+			for _, u := range []store.Use{manual, webhook} {
+				_, outcome, err = c.RecordRedemption(c.ctx, c.Pool, u)
+				require.NoError(t, err)
+				require.Equal(t, store.RedeemDuplicate, outcome)
+			}
+			stats, err := c.CouponStats(c.ctx, "gift")
+			require.NoError(t, err)
+			require.EqualValues(t, 1, stats.Uses)
+			require.Equal(t, "10", stats.Spent.String())
+		})
+	}
+}
+
+func TestRollBack_FreesTheUseOnce(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10, max_uses: 1}\n")
+	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
+	require.NoError(t, err)
+	_, err = c.Redeem(c.ctx, use("ALL10", "2", 100))
+	requireRefused(t, store.ReasonLimitReached, err)
+	for n := range 2 {
+		undone, err := c.RollBack(c.ctx, c.Pool, store.RollBackRequest{Realm: "shop", OrderKey: "1"})
+		require.NoError(t, err)
+		require.Len(t, undone, 1-n)
+	}
+	_, err = c.Redeem(c.ctx, use("ALL10", "2", 100))
+	require.NoError(t, err)
+	require.Equal(t, 2, c.raised(event.LimitReached), "once each time that it is reached")
+}
+
+func TestCodeApplied_IsNewsOnce(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(1)
+	c.apply(listCoupon)
+	c.importLines("gift", "A")
+	c.claimed(0, "gift")
+	for n := range 2 {
+		news, err := c.CodeApplied(c.ctx, c.Pool, "shop", "a", "", time.Now())
+		require.NoError(t, err)
+		require.Len(t, news, 1-n)
+	}
+	news, err := c.CodeApplied(c.ctx, c.Pool, "shop", "unknown", "", time.Now())
+	require.NoError(t, err)
+	require.Empty(t, news)
+}
