@@ -73,6 +73,8 @@ type Step struct {
 	Clock   campaign.Clock `json:"clock,omitzero"`
 	// Due is when the step came to be done; `late` counts from it.
 	Due time.Time `json:"due,omitzero"`
+	// Event is the id of the event that took the arm or exit the step is in.
+	Event string `json:"event,omitempty"`
 }
 
 // Statuses of a Result.

@@ -34,7 +34,7 @@ func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc
 	began := time.Now()
 	claim := store.Claim{
 		Key: store.ClaimKey(s.Journey, doc.Coupon, 0), Coupon: doc.Coupon, JourneyID: s.Journey, ContactID: s.contact.ID,
-		ValidFor: doc.ValidFor, Clock: s.Clock, Zone: a.Project.Zone, Waitable: true,
+		ValidFor: doc.ValidFor, ValidForDays: doc.ValidForDays, Clock: s.Clock, Zone: a.Project.Zone, Waitable: true,
 	}
 	if doc.New {
 		// Another code for this step: the step itself is part of the key.
@@ -58,7 +58,8 @@ func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc
 }
 
 // issue makes a claimed code exist in its shop. The code string is the key there:
-// asking again finds it.
+// asking again finds it. A coupon's first code makes its discount, so first codes
+// go one after the other.
 func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
 	if !code.Issuing {
 		return nil
@@ -67,15 +68,27 @@ func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
 	if err != nil {
 		return err
 	}
+	if offer.ExternalID != "" {
+		return a.issueUnder(ctx, offer, code)
+	}
+	return a.Store.OneAtATime(ctx, "issue:"+code.Coupon, func() error {
+		if offer, err = a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Project.Zone); err != nil {
+			return err
+		}
+		return a.issueUnder(ctx, offer, code)
+	})
+}
+
+func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code *store.Assignment) error {
 	issuer, ok := a.Connections.Issuer(offer.Connection)
 	if !ok {
 		return again("the coupon's shop connection is not configured", time.Minute)
 	}
 	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
+	if integrations.ClassOf(err) == integrations.Invalid && err != nil {
+		return again("the shop refuses the code", time.Minute)
+	}
 	if err != nil {
-		if integrations.ClassOf(err) == integrations.Invalid {
-			return again("the shop refuses the code", time.Minute)
-		}
 		return err
 	}
 	code.Issuing = false

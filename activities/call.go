@@ -66,7 +66,7 @@ func (a *Activities) request(ctx context.Context, s *scene) (any, error) {
 	if !ok {
 		return nil, &integrations.Error{Class: integrations.Invalid, Vendor: doc.Connection, Doing: "calling another system", Code: "not_configured"}
 	}
-	vars, err := a.variables(ctx, s, nil)
+	vars, err := a.variables(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -41,17 +41,13 @@ func (a *Activities) decide(ctx context.Context, s *scene) (Result, error) {
 
 // data is what conditions see after entry.
 func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) {
-	trigger, err := a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID)
+	trigger, event, err := a.events(ctx, s)
 	if err != nil {
 		return campaign.Data{}, err
 	}
-	results, err := a.Store.StepResults(ctx, a.Store.Pool, s.Journey)
+	steps, err := a.steps(ctx, s)
 	if err != nil {
 		return campaign.Data{}, err
-	}
-	steps := map[string]any{}
-	for id, r := range results {
-		steps[id] = map[string]any{"status": r.Status, "reason": r.Reason, "json": r.JSON, "at": r.At}
 	}
 	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
 	if err != nil {
@@ -63,9 +59,32 @@ func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) 
 		byCoupon[c.Coupon] = newest
 	}
 	return campaign.Data{
-		Contact: s.contact.CEL(), Event: trigger, Trigger: trigger, Steps: steps, Code: newest, Codes: byCoupon, Now: time.Now(),
+		Contact: s.contact.CEL(), Event: event, Trigger: trigger, Steps: steps, Code: newest, Codes: byCoupon, Now: time.Now(),
 		Entry: map[string]any{"at": s.journey.CreatedAt, "number": s.journey.EntryNo},
 	}, nil
+}
+
+// events loads the event that started the journey and the one that took the arm
+// the step is in; outside an arm both are the same.
+func (a *Activities) events(ctx context.Context, s *scene) (trigger, event map[string]any, err error) {
+	if trigger, err = a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID); err != nil || s.Event == "" {
+		return trigger, trigger, err
+	}
+	event, err = a.Store.Event(ctx, a.Store.Pool, s.Event)
+	return trigger, event, err
+}
+
+// steps is what became of the steps so far, by id.
+func (a *Activities) steps(ctx context.Context, s *scene) (map[string]any, error) {
+	results, err := a.Store.StepResults(ctx, a.Store.Pool, s.Journey)
+	if err != nil {
+		return nil, err
+	}
+	steps := make(map[string]any, len(results))
+	for id, r := range results {
+		steps[id] = map[string]any{"status": r.Status, "reason": r.Reason, "json": r.JSON, "at": r.At}
+	}
+	return steps, nil
 }
 
 // Moment works out when a wait or a clock arm ends, by the contact's clock and

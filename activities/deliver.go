@@ -21,8 +21,8 @@ const (
 )
 
 // deliver renders a message, opens its attempt in the ledger and calls the vendor.
-func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, outlet Outlet, code *store.Assignment) (Result, error) {
-	rendered, version, err := a.render(ctx, s, m, code)
+func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, outlet Outlet) (Result, error) {
+	rendered, version, err := a.render(ctx, s, m)
 	if err != nil {
 		var broken *renderError
 		if errors.As(err, &broken) {

@@ -24,15 +24,7 @@ func (a *Activities) Notify(ctx context.Context, step Step) (Result, error) {
 }
 
 func (a *Activities) notify(ctx context.Context, s *scene) error {
-	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
-	if err != nil {
-		return err
-	}
-	var newest *store.Assignment
-	if len(codes) > 0 {
-		newest = &codes[len(codes)-1]
-	}
-	vars, err := a.variables(ctx, s, newest)
+	vars, err := a.variables(ctx, s)
 	if err != nil {
 		return err
 	}

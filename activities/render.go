@@ -26,13 +26,14 @@ type templateKey struct {
 	no   int
 }
 
-// render makes the message from the newest version of its template.
-func (a *Activities) render(ctx context.Context, s *scene, m store.Message, code *store.Assignment) (integrations.Message, int, error) {
-	t, version, err := a.template(ctx, m.Template)
+// render makes the message: from the version of its template that it was made from
+// before, else from the newest.
+func (a *Activities) render(ctx context.Context, s *scene, m store.Message) (integrations.Message, int, error) {
+	t, version, err := a.template(ctx, m.Template, m.TemplateVersion)
 	if err != nil {
 		return integrations.Message{}, 0, err
 	}
-	vars, err := a.variables(ctx, s, code)
+	vars, err := a.variables(ctx, s)
 	if err != nil {
 		return integrations.Message{}, 0, err
 	}
@@ -48,13 +49,16 @@ func (a *Activities) render(ctx context.Context, s *scene, m store.Message, code
 		TemplateID: rendered.TemplateID, Data: rendered.Data}, version, nil
 }
 
-func (a *Activities) template(ctx context.Context, name string) (*template.Template, int, error) {
-	no, err := a.Store.TemplateNo(ctx, a.Store.Pool, name)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, 0, &renderError{err}
-	}
-	if err != nil {
-		return nil, 0, err
+func (a *Activities) template(ctx context.Context, name string, no int) (*template.Template, int, error) {
+	if no == 0 {
+		var err error
+		no, err = a.Store.TemplateNo(ctx, a.Store.Pool, name)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, 0, &renderError{err}
+		}
+		if err != nil {
+			return nil, 0, err
+		}
 	}
 	key := templateKey{name, no}
 	a.templates.RLock()
@@ -81,8 +85,12 @@ func (a *Activities) template(ctx context.Context, name string) (*template.Templ
 
 // variables is what templates see: the person as of now, the event that started
 // the journey, its codes.
-func (a *Activities) variables(ctx context.Context, s *scene, newest *store.Assignment) (map[string]any, error) {
-	trigger, err := a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID)
+func (a *Activities) variables(ctx context.Context, s *scene) (map[string]any, error) {
+	trigger, event, err := a.events(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := a.steps(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +104,13 @@ func (a *Activities) variables(ctx context.Context, s *scene, newest *store.Assi
 		all[codes[i].Coupon] = printable(&codes[i], s, zone)
 	}
 	vars := map[string]any{
-		"contact": s.contact.CEL(), "trigger": trigger, "event": trigger, "codes": all,
+		"contact": s.contact.CEL(), "trigger": trigger, "event": event, "codes": all, "steps": steps,
 		"entry":   map[string]any{"at": s.journey.CreatedAt.In(zone), "number": s.journey.EntryNo},
 		"now":     s.Clock.Virtual(time.Now()).In(zone),
 		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
 	}
-	if newest != nil {
+	if len(codes) > 0 {
+		newest := &codes[len(codes)-1]
 		vars["code"] = printable(newest, s, zone)
 		coupon, err := a.Store.Coupon(ctx, a.Store.Pool, newest.Coupon)
 		if err != nil {

@@ -53,11 +53,10 @@ func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
 	if result, stop, err := a.mayGo(ctx, s, m, outlet); stop || err != nil {
 		return result, err
 	}
-	code, result, err := a.codeForSend(ctx, s, &m)
-	if err != nil || result.Status != "" {
+	if result, err := a.codeForSend(ctx, s, &m); err != nil || result.Status != "" {
 		return result, err
 	}
-	return a.deliver(ctx, s, m, outlet, code)
+	return a.deliver(ctx, s, m, outlet)
 }
 
 // mayGo asks everything that can stop or hold a message before a code is claimed
@@ -174,33 +173,32 @@ func (a *Activities) skip(ctx context.Context, s *scene, m store.Message, reason
 	return Result{Status: Skipped, Reason: reason}, nil
 }
 
-// codeForSend gives the code that the message carries: a claimed one where the
+// codeForSend notes the code that the message carries: a claimed one where the
 // step names a coupon, else the journey's newest. A result with a status ends the
 // step.
-func (a *Activities) codeForSend(ctx context.Context, s *scene, m *store.Message) (*store.Assignment, Result, error) {
+func (a *Activities) codeForSend(ctx context.Context, s *scene, m *store.Message) (Result, error) {
 	var code *store.Assignment
 	if s.doc.Send.Coupon != "" {
 		claimed, result, err := a.claim(ctx, s, claimOf(s.doc.Send.Coupon))
+		if result.Status == Skipped && err == nil {
+			return a.skip(ctx, s, *m, result.Reason)
+		}
 		if err != nil || result.Status != "" {
-			if result.Status == Skipped {
-				result, err = a.skip(ctx, s, *m, result.Reason)
-			}
-			return nil, result, err
+			return result, err
 		}
 		code = claimed
 	} else {
 		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
 		if err != nil || len(codes) == 0 {
-			return nil, Result{}, err
+			return Result{}, err
 		}
 		code = &codes[len(codes)-1]
 	}
 	if reason := unusable(code, time.Now()); reason != "" {
-		result, err := a.skip(ctx, s, *m, reason)
-		return nil, result, err
+		return a.skip(ctx, s, *m, reason)
 	}
 	m.AssignmentID = code.ID
-	return code, Result{}, nil
+	return Result{}, nil
 }
 
 // unusable says why a code must not go out (any more).

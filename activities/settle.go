@@ -26,17 +26,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 		return a.parkUnknown(ctx, s, m)
 	}
 	if finder, ok := outlet.Channel.(integrations.Finder); ok {
-		sent, found, err := finder.Find(ctx, integrations.Message{ID: m.ID, To: m.Address}, m.CalledAt)
-		if err != nil {
-			return Result{}, again(UnknownOutcome, settlePause)
-		}
-		if found {
-			return a.settled(ctx, s, m, store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID})
-		}
-		if time.Since(m.CalledAt) > settlePause {
-			return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved})
-		}
-		return Result{}, again(UnknownOutcome, settlePause)
+		return a.find(ctx, s, m, finder)
 	}
 	silent := time.Since(m.CalledAt)
 	if silent < outlet.EvidenceWindow {
@@ -53,6 +43,26 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 		return a.parkUnknown(ctx, s, m)
 	}
 	return Result{}, again(UnknownOutcome, settlePause)
+}
+
+// find asks the vendor, which knows the message by its text. A vendor that can't
+// tell yet, or can't be reached, is asked again.
+func (a *Activities) find(ctx context.Context, s *scene, m *store.Message, finder integrations.Finder) (Result, error) {
+	out, _, err := a.render(ctx, s, *m)
+	if err != nil {
+		return a.parkUnknown(ctx, s, m)
+	}
+	out.ID, out.To, out.Deadline = m.ID, m.Address, m.Deadline
+	sent, found, err := finder.Find(ctx, out, m.CalledAt)
+	switch {
+	case err != nil && time.Since(m.CalledAt) > settleLimit:
+		return a.parkUnknown(ctx, s, m)
+	case err != nil:
+		return Result{}, again(UnknownOutcome, settlePause)
+	case found:
+		return a.settled(ctx, s, m, store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID})
+	}
+	return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved})
 }
 
 // settled writes the answer down and has the step decided by it.

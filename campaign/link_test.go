@@ -71,6 +71,7 @@ func TestLink_FindsWhatIsMissing(t *testing.T) {
 		"path":                 {manual + "steps:\n  - wait: {until: code.expires_at}\n", "`until` reads `code.expires_at`"},
 		"lifetime":             {manual + "lifetime: 7d\nsteps:\n  - wait: 2d\n  - assign: ten\n  - wait: {until: expiry}\n" + coupons, "takes 9d and its lifetime is 1w; set `lifetime: 9d`"},
 		"lifetime of arms":     {manual + "lifetime: 3d\nsteps:\n  - await:\n      - event: a.b\n        then: [{wait: 2d}]\n      - after: 2d\n", "takes 4d"},
+		"lifetime of a guard":  {manual + "lifetime: 3d\nsteps:\n  - wait: 2d\n  - if: contact.reachable()\n    wait: 2d\n", "takes 4d"},
 		"fallback":             {"coupon: a\ndiscount: {percentage: 1}\ncodes: {list: true}\non_empty: {fallback: b}\n", "there is no coupon `b`"},
 		"circle":               {"coupon: a\ndiscount: {percentage: 1}\ncodes: {list: true}\non_empty: {fallback: b}\n---\ncoupon: b\ndiscount: {percentage: 1}\ncodes: {list: true}\non_empty: {fallback: a}\n", "go round in a circle: a -> b -> a"},
 		"twice":                {manual + "steps:\n  - end: true\n---\n" + manual + "steps:\n  - end: true\n", "the campaign `a` stands in f.yaml:1:1 too"},

@@ -104,11 +104,12 @@ func TestParse_KeepsTheGoodDocumentsOfAFile(t *testing.T) {
 
 func TestParse_ResolvesAnchorsUnderFreeKeys(t *testing.T) {
 	t.Parallel()
-	src := "x-hours: &hours {between: \"09:00-19:00\"}\ncampaign: a\ntrigger: manual\nsteps:\n  - send: {<<: *hours, email: a}\n  - send: {<<: *hours, email: b, between: \"10:00-11:00\"}\n"
+	src := "x-hours: &hours {between: \"09:00-19:00\"}\ncampaign: a\ntrigger: manual\nsteps:\n  - send: {<<: *hours, email: a}\n  - send: {<<: *hours, email: b, between: \"10:00-11:00\"}\n  - send: {email: c, between: \"10:00-11:00\", <<: *hours}\n"
 	file, problems := campaign.Parse("f.yaml", []byte(src))
 	require.Empty(t, problems, "%s", problems.Error())
 	require.Equal(t, "09:00-19:00", file.Campaigns[0].Steps[0].Send.Between)
 	require.Equal(t, "10:00-11:00", file.Campaigns[0].Steps[1].Send.Between)
+	require.Equal(t, "10:00-11:00", file.Campaigns[0].Steps[2].Send.Between)
 }
 
 func TestParse_RefusesAFileThatWouldExhaustIt(t *testing.T) {
@@ -209,4 +210,43 @@ func FuzzParse(f *testing.F) {
 		}
 		campaign.Link([]*campaign.File{file}, campaign.Project{})
 	})
+}
+
+func TestParse_SurvivesAnIfThatDoesNotCompile(t *testing.T) {
+	t.Parallel()
+	_, problems := campaign.Parse("f.yaml", []byte(manual+"steps:\n  - if: nope.x\n    then: [{tag: a}]\n  - if: \"\"\n    then: [{send: {email: x}}]\n  - send: {email: x}\n"))
+	require.ErrorContains(t, problems, "`nope` is not known")
+	require.ErrorContains(t, problems, "f.yaml:8:5")
+}
+
+func TestParse_RefusesAKeyThatStandsTwice(t *testing.T) {
+	t.Parallel()
+	_, problems := campaign.Parse("f.yaml", []byte(manual+"steps:\n  - wait: 1d\n    wait: 2d\n"))
+	require.ErrorContains(t, problems.Err(), "f.yaml:5:5")
+}
+
+func TestDocs_EveryDocumentOfTheManualIsAsParseTakesIt(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../docs/campaigns.md")
+	require.NoError(t, err)
+	blocks := strings.Split(string(docs), "```yaml\n")[1:]
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		src, _, _ := strings.Cut(block, "```")
+		key, _, _ := strings.Cut(src, ":")
+		switch key {
+		case "campaign", "coupon", "segment":
+		case "- wait", "- await", "- send", "- assign", "- if":
+			src = manual + "steps:\n" + src
+		case "trigger":
+			src = "campaign: a\n" + src + "steps: [{end: true}]\n"
+		case "exit":
+			src = manual + src + "steps: [{end: true}]\n"
+		default:
+			continue
+		}
+		file, problems := campaign.Parse("campaigns.md", []byte(src))
+		require.NoError(t, problems.Err(), src)
+		require.NotZero(t, len(file.Campaigns)+len(file.Coupons)+len(file.Segments))
+	}
 }

@@ -91,6 +91,9 @@ func TestExpiryOf_EndsDaysWithTheirLastSecondAndHoursExactly(t *testing.T) {
 	both.ValidUntil = "2026-04-01"
 	expires, _ := campaign.ExpiryOf(both, claimed, berlin)
 	require.Equal(t, "2026-04-01 23:59:59", expires.Format(time.DateTime))
+	both.ValidUntil = "2027-04-01"
+	expires, _ = campaign.ExpiryOf(both, claimed, berlin)
+	require.Equal(t, "2026-04-26 23:59:59", expires.Format(time.DateTime))
 }
 
 func TestExpiryOf_EndsADayThatLosesItsMidnight(t *testing.T) {

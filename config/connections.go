@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"scrip.dev/scrip/integrations"
@@ -57,7 +56,7 @@ func (c Connection) open(now func() time.Time) (any, error) {
 			if len(c.settings) == 0 {
 				return nil
 			}
-			return yaml.NodeToValue(ast.Mapping(c.settings[0].GetToken(), false, c.settings...), into, yaml.Strict())
+			return integrations.DecodeYAML(ast.Mapping(c.settings[0].GetToken(), false, c.settings...), into)
 		},
 		HTTP: integrations.NewHTTPClient(integrations.HTTPOptions{}),
 		Now:  now,

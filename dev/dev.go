@@ -5,6 +5,8 @@ package dev
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -13,16 +15,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/dev/postgres"
 	"scrip.dev/scrip/dev/sandbox"
-	"scrip.dev/scrip/dev/temporal"
 	"scrip.dev/scrip/starter"
 	"scrip.dev/scrip/store"
-	"scrip.dev/scrip/worker"
 )
 
 // Options says where things are and on which ports; all ports are on 127.0.0.1.
@@ -73,7 +74,6 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer e.store.Close()
-	defer e.sandbox.Close()
 	return e.serve(ctx)
 }
 
@@ -92,7 +92,11 @@ func (e *environment) open(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return err
 	}
-	if e.config, err = config.Load(e.Project, e.env(secrets, databaseURL)); err != nil {
+	own, err := e.keep("own_secret", func() (string, error) { return "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text())), nil })
+	if err != nil {
+		return err
+	}
+	if e.config, err = config.Load(e.Project, e.env(secrets, own, databaseURL)); err != nil {
 		return err
 	}
 	if e.connections, err = e.config.Open(time.Now); err != nil {
@@ -126,7 +130,7 @@ func (e *environment) prepare(ctx context.Context, secrets sandbox.Secrets) (err
 	e.metrics = starter.NewMetrics()
 	e.sandbox, err = sandbox.New(sandbox.Options{
 		PublicURL: e.baseURL, Secrets: secrets, Dir: filepath.Join(e.State, "sandbox"), Logger: e.Log,
-		HookURL:    func(connection, topic string) string { return e.baseURL + "/hooks/" + connection + "/" + topic },
+		HookURL:    func(connection, topic string) string { return strings.TrimSuffix(e.baseURL+"/hooks/"+connection+"/"+topic, "/") },
 		LookUpCode: e.lookUpCode,
 	})
 	return err
@@ -146,26 +150,45 @@ func (e *environment) apply(ctx context.Context) error {
 	return err
 }
 
-// developmentKey gives the API key that the CLI finds in the state folder; it is
-// made on the first run.
+// developmentKey gives the API key that the CLI finds in the state folder. One
+// that a database made anew doesn't know is replaced.
 func (e *environment) developmentKey(ctx context.Context) (string, error) {
-	path := filepath.Join(e.State, "key")
-	kept, err := os.ReadFile(path)
-	if err == nil {
-		if _, err := e.store.Authenticate(ctx, string(kept)); err == nil {
-			return string(kept), nil
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("reading the development key: %w", err)
+	create := func() (string, error) {
+		_, secret, err := e.store.NewKey(ctx, "development", []string{store.ScopeAdmin})
+		return secret, err
 	}
-	_, secret, err := e.store.NewKey(ctx, "development", []string{store.ScopeAdmin})
+	key, err := e.keep("key", create)
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the development key: %w", err)
+	if _, err := e.store.Authenticate(ctx, key); err == nil {
+		return key, nil
 	}
-	return secret, nil
+	if err := os.Remove(filepath.Join(e.State, "key")); err != nil {
+		return "", fmt.Errorf("replacing the development key: %w", err)
+	}
+	return e.keep("key", create)
+}
+
+// keep gives what a file of the state folder holds, readable by its owner alone;
+// it is made on the first run.
+func (e *environment) keep(name string, create func() (string, error)) (string, error) {
+	path := filepath.Join(e.State, name)
+	kept, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(kept)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	value, err := create()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(path, []byte(value+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping %s: %w", path, err)
+	}
+	return value, nil
 }
 
 func (e *environment) stopped(what string, err error) {

@@ -37,18 +37,18 @@ func (e *environment) serve(ctx context.Context) error {
 	}
 	defer temporalClient.Close()
 
-	starterCtx, stopStarter := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopStarter()
+	starterCtx, endStarter := context.WithCancel(context.WithoutCancel(ctx))
 	ready := make(chan struct{})
 	var serving sync.WaitGroup
+	// The sandbox holds requests that it was told never to answer.
+	stopStarter := sync.OnceFunc(func() { e.stopped("the sandbox", e.sandbox.Close()); endStarter(); serving.Wait() })
+	defer stopStarter()
 	serving.Go(func() {
 		stopAll(starter.Run(starterCtx, starter.Deps{
 			Store: e.store, Config: e.config, Connections: e.connections, Temporal: temporalClient, Clock: e.clock,
 			Log: e.Log, Metrics: e.metrics, Version: e.Version, Mounts: map[string]http.Handler{"/sandbox": e.sandbox, "/sandbox/": e.sandbox},
 		}, starter.RunOptions{Ready: func(net.Addr) { close(ready) }}))
 	})
-	defer serving.Wait()
-	defer stopStarter()
 	select {
 	case <-ready:
 	case <-ctx.Done():
@@ -58,7 +58,7 @@ func (e *environment) serve(ctx context.Context) error {
 	if err != nil {
 		return ifNotEnded(ctx, err)
 	}
-	defer func() { stopStarter(); serving.Wait(); e.stopped("Temporal", server.Stop()) }()
+	defer func() { stopStarter(); e.stopped("Temporal", server.Stop()) }()
 	e.banner(server)
 	err = worker.Run(ctx, e.workerDeps(temporalClient))
 	return errors.Join(ifNotEnded(ctx, err), cause(ctx))

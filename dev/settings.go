@@ -12,7 +12,7 @@ import (
 
 // env is the environment that scrip.yaml is read in: the process's, and the
 // sandbox's addresses and secrets where the process doesn't set them.
-func (e *environment) env(s sandbox.Secrets, databaseURL string) func(string) string {
+func (e *environment) env(s sandbox.Secrets, ownSecret, databaseURL string) func(string) string {
 	sandboxed := map[string]string{
 		"DATABASE_URL":                      databaseURL,
 		"SCRIP_LISTEN":                      strings.TrimPrefix(e.baseURL, "http://"),
@@ -26,7 +26,7 @@ func (e *environment) env(s sandbox.Secrets, databaseURL string) func(string) st
 		"SCRIP_SANDBOX_TWILIO_SID":          s.TwilioAccountSID,
 		"SCRIP_SANDBOX_TWILIO_TOKEN":        s.TwilioAuthToken,
 		"SCRIP_SANDBOX_TWILIO_FROM":         s.TwilioFrom,
-		"SCRIP_SANDBOX_OWN_SECRET":          s.OwnSecret,
+		"SCRIP_SANDBOX_OWN_SECRET":          ownSecret,
 	}
 	return func(name string) string {
 		if value := os.Getenv(name); value != "" {
@@ -46,10 +46,14 @@ func (e *environment) temporalAddress(own string) string {
 
 // lookUpCode tells the sandbox's shop of codes that it didn't make itself.
 func (e *environment) lookUpCode(ctx context.Context, code string) (sandbox.Terms, bool, error) {
-	coupon, err := e.store.CouponOfCode(ctx, code)
+	known, err := e.store.Code(ctx, "", code)
 	if errors.Is(err, store.ErrNotFound) {
 		return sandbox.Terms{}, false, nil
 	}
+	if err != nil {
+		return sandbox.Terms{}, false, err
+	}
+	coupon, err := e.store.Coupon(ctx, e.store.Pool, known.Coupon)
 	if err != nil {
 		return sandbox.Terms{}, false, err
 	}

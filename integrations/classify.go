@@ -125,6 +125,8 @@ func reasonOf(err error) string {
 		return "answer_too_large"
 	case errors.Is(err, context.Canceled):
 		return "cancelled"
+	case isDNS(err):
+		return "dns"
 	case isTimeout(err):
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -132,13 +134,15 @@ func reasonOf(err error) string {
 	case isTLS(err):
 		return "tls"
 	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "dns"
-	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return "connect"
 	}
 	return "connection_lost"
+}
+
+func isDNS(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
 }
 
 func isTimeout(err error) bool {

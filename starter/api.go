@@ -78,6 +78,7 @@ func (a *api) register() {
 	a.settingRoutes()
 	a.keyRoutes()
 	a.connectionRoutes()
+	a.doctorRoutes()
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -198,6 +199,9 @@ func (c *claimer) ask(ctx context.Context, claim Claim) (ClaimResult, error) {
 func (c *claimer) run(name string, l *claimLane) {
 	defer c.busy.Done()
 	for {
+		// Those who were just served, and ask again, come into this group rather
+		// than into the next: otherwise two half groups would take turns.
+		runtime.Gosched()
 		c.mu.Lock()
 		n := min(len(l.waiting), claimGroupSize)
 		if n == 0 {

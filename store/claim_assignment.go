@@ -76,7 +76,10 @@ func orNull(t time.Time) *time.Time {
 
 // assignmentsByKey gives what the keys have already.
 func assignmentsByKey(ctx context.Context, q Querier, keys []string) (map[string]Assignment, error) {
-	rows, err := q.Query(ctx, `SELECT `+assignmentColumns+`, a.claim_key FROM`+assignmentTables+` WHERE a.claim_key = ANY ($1)`, keys)
+	// Materialised, so that nothing but the index of the keys is looked into.
+	rows, err := q.Query(ctx, `WITH a AS MATERIALIZED (SELECT * FROM assignment WHERE claim_key = ANY ($1))
+		SELECT `+assignmentColumns+`, a.claim_key
+		FROM a JOIN coupon cp ON cp.id = a.coupon_id JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos`, keys)
 	if err != nil {
 		return nil, fmt.Errorf("looking up claims: %w", err)
 	}

@@ -98,7 +98,15 @@ func (t *claimTx) open(ctx context.Context, name string) (err error) {
 	if t.locked {
 		lock = ` FOR NO KEY UPDATE OF coupon`
 	}
-	t.coupon, err = scanCoupon(t.tx.QueryRow(ctx, `SELECT `+couponColumns+` FROM coupon WHERE name = $1`+lock, name))
+	// Claims find everything by index. Plans made while a table was small would
+	// scan it for as long as the connection lives.
+	batch := &pgx.Batch{}
+	batch.Queue(`SET LOCAL enable_seqscan = off`)
+	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE name = $1`+lock, name).QueryRow(func(row pgx.Row) error {
+		t.coupon, err = scanCoupon(row)
+		return err
+	})
+	err = t.tx.SendBatch(ctx, batch).Close()
 	if err != nil {
 		return fmt.Errorf("loading the coupon: %w", err)
 	}

@@ -36,18 +36,20 @@ type Accepted struct {
 const bodyWindow = "7 days"
 
 // acceptStatement stores a group of webhooks in one statement: the keys decide
-// which are new, only those get a delivery and a place in the queue. Keys are
-// inserted in sorted order, so that two processes never wait for each other in a
+// which are new, only those get a delivery and a place in the queue, in the order
+// they stand in. Keys are inserted in sorted order, so that two processes never wait for each other in a
 // circle.
 const acceptStatement = `
 WITH incoming AS (
 	SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[], $8::text[])
 		WITH ORDINALITY AS t (connection, key, body_key, topic, meta, sent_at, body, trace, ord)
+), numbered AS MATERIALIZED (
+	SELECT *, nextval('delivery_id_seq') AS id FROM (SELECT * FROM incoming ORDER BY ord) i
 ), first AS (
-	SELECT DISTINCT ON (connection, key) * FROM incoming ORDER BY connection, key, ord
+	SELECT DISTINCT ON (connection, key) * FROM numbered ORDER BY connection, key, ord
 ), keyed AS (
 	INSERT INTO delivery_key (connection, key, delivery_id, received_at)
-	SELECT connection, key, nextval('delivery_id_seq'), now() FROM first ORDER BY connection, key
+	SELECT connection, key, id, now() FROM first ORDER BY connection, key
 	ON CONFLICT DO NOTHING RETURNING connection, key, delivery_id
 ), bodied AS (
 	INSERT INTO delivery_body AS b (connection, sha256, received_at)

@@ -104,3 +104,13 @@ func (s *Store) Migrate(ctx context.Context) error {
 func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.Pool, do)
 }
+
+// OneAtATime runs do while no other process runs one under the same name.
+func (s *Store) OneAtATime(ctx context.Context, name string, do func() error) error {
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
+			return fmt.Errorf("waiting for a turn: %w", err)
+		}
+		return do()
+	})
+}

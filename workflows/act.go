@@ -69,7 +69,7 @@ func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Tim
 }
 
 func (j *journey) step(step campaign.Step, due time.Time) activities.Step {
-	return activities.Step{Journey: j.id, ID: step.ID, Index: j.state.At, Clock: j.clock, Due: due}
+	return activities.Step{Journey: j.id, ID: step.ID, Index: j.state.At, Clock: j.clock, Due: due, Event: j.state.Event}
 }
 
 // activityOf gives the activity that does a verb.

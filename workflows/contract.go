@@ -55,6 +55,7 @@ type State struct {
 	Since   time.Time  `json:"since,omitzero"`    // when the step began, if it has begun
 	Until   time.Time  `json:"until,omitzero"`    // when the wait under way ends, if worked out
 	Expiry  time.Time  `json:"expiry,omitzero"`   // when the newest code expires
+	Event   string     `json:"event,omitempty"`   // id of the event that took the last arm or exit
 	Pending []Delivery `json:"pending,omitempty"` // deliveries that nothing has taken yet
 	Seen    []int64    `json:"seen,omitempty"`    // deliveries that came, so that none counts twice
 	Paused  bool       `json:"paused,omitempty"`

@@ -109,16 +109,25 @@ func (j *journey) take(arms []campaign.Arm) int {
 	}
 	for d, delivery := range j.state.Pending {
 		if arm := slices.IndexFunc(arms, func(a campaign.Arm) bool { return delivery.satisfies(a.Rule) }); arm >= 0 {
-			j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
+			j.use(d, arms[arm].Rule)
 			return arm
 		}
 		if exit := slices.IndexFunc(j.plan.Exits, func(e campaign.Exit) bool { return delivery.satisfies(e.Rule) }); exit >= 0 {
-			j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
+			j.use(d, j.plan.Exits[exit].Rule)
 			j.exit = &j.plan.Exits[exit]
 			return -1
 		}
 	}
 	return -1
+}
+
+// use takes a delivery out of those kept and remembers which of its events it was
+// taken for.
+func (j *journey) use(d int, rule string) {
+	delivery := j.state.Pending[d]
+	i := slices.IndexFunc(delivery.Events, func(e Event) bool { return slices.Contains(e.Rules, rule) })
+	j.state.Event = delivery.Events[i].ID
+	j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
 }
 
 // leave takes an exit that the file doesn't name.

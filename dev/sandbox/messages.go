@@ -56,11 +56,13 @@ type mailbox struct {
 	mu    sync.RWMutex
 	order []string
 	byID  map[string]Message
-	file  *journal[Message]
+	// optedOut holds the numbers that wrote STOP and no START since.
+	optedOut map[string]bool
+	file     *journal[Message]
 }
 
 func openMailbox(dir string) (*mailbox, error) {
-	m := &mailbox{byID: map[string]Message{}}
+	m := &mailbox{byID: map[string]Message{}, optedOut: map[string]bool{}}
 	var err error
 	m.file, err = openJournal(filepath.Join(dir, "messages.jsonl"), m.put)
 	return m, err
@@ -71,6 +73,15 @@ func (m *mailbox) put(v Message) {
 		m.order = append(m.order, v.ID)
 	}
 	m.byID[v.ID] = v
+	if v.Channel != "sms" || !v.Inbound {
+		return
+	}
+	switch optOutType(v.Text) {
+	case "STOP":
+		m.optedOut[v.From] = true
+	case "START":
+		delete(m.optedOut, v.From)
+	}
 }
 
 func (m *mailbox) add(v Message) error {

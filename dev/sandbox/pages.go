@@ -144,56 +144,6 @@ func (s *Sandbox) mailHTML(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, `<base target="_blank">`, m.HTML)
 }
 
-// conversation is everything between Scrip and one phone.
-type conversation struct {
-	Number   string
-	Messages []Message // oldest first
-	OptedOut bool
-}
-
-func (s *Sandbox) phonePage(w http.ResponseWriter, r *http.Request) {
-	byNumber, order := map[string]*conversation{}, []string{}
-	for _, m := range s.byChannel("sms") {
-		number := m.To
-		if m.Inbound {
-			number = m.From
-		}
-		c := byNumber[number]
-		if c == nil {
-			c = &conversation{Number: number, OptedOut: s.optedOut(number)}
-			byNumber[number] = c
-		}
-		c.Messages = append(c.Messages, m)
-		order = append(slices.DeleteFunc(order, func(n string) bool { return n == number }), number)
-	}
-	slices.Reverse(order) // the newest conversation first
-	list := make([]*conversation, 0, len(order))
-	for _, number := range order {
-		list = append(list, byNumber[number])
-	}
-	var open *conversation
-	if len(list) > 0 {
-		open = list[0]
-	}
-	if chosen := byNumber[r.URL.Query().Get("number")]; chosen != nil {
-		open = chosen
-	}
-	s.show(w, "phone", view{Title: "Phone", Active: "phone", Problem: r.URL.Query().Get("problem"), Page: map[string]any{"Conversations": list, "Open": open}})
-}
-
-func (s *Sandbox) phoneReply(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
-	number, text := r.PostFormValue("number"), strings.TrimSpace(r.PostFormValue("text"))
-	target := "/sandbox/phone?number=" + escape(number)
-	if !e164.MatchString(number) || text == "" {
-		target += "&problem=" + escape("Write something first.")
-	} else if err := s.reply(number, text); err != nil {
-		s.o.Logger.Error("sandbox: replying from the phone", "error", err)
-		target += "&problem=" + escape("The reply could not be kept; look at Scrip's log.")
-	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
-}
-
 func (s *Sandbox) shopPage(w http.ResponseWriter, r *http.Request) {
 	c := s.cart(w, r)
 	q := r.URL.Query()

@@ -129,19 +129,9 @@ func (s *Sandbox) checkSMS(f url.Values) (code int, message string) {
 
 // optedOut is true once a number has written STOP, until it writes START.
 func (s *Sandbox) optedOut(number string) bool {
-	out := false
-	for _, m := range s.messages.all() {
-		if m.Channel != "sms" || !m.Inbound || m.From != number {
-			continue
-		}
-		switch optOutType(m.Text) {
-		case "STOP":
-			out = true
-		case "START":
-			out = false
-		}
-	}
-	return out
+	s.messages.mu.RLock()
+	defer s.messages.mu.RUnlock()
+	return s.messages.optedOut[number]
 }
 
 // smsResource is a Message resource as the API shows it.

@@ -55,10 +55,12 @@ type Config struct {
 	WebhookPublicKey string `yaml:"webhook_public_key"`
 	// MaxAge refuses webhooks signed longer ago. SendGrid sends one again for a
 	// day, so the default is 0: none are refused, they are deduplicated.
-	MaxAge  time.Duration     `yaml:"max_age"`
-	Region  string            `yaml:"region"`   // global (default) or eu
-	BaseURL string            `yaml:"base_url"` // another address of the API
-	RetryOn []int             `yaml:"retry_on"` // statuses known to have taken nothing
+	MaxAge  time.Duration `yaml:"max_age"`
+	Region  string        `yaml:"region"`   // global (default) or eu
+	BaseURL string        `yaml:"base_url"` // another address of the API
+	// RetryOn lists 5xx statuses with which this account is known to have taken
+	// nothing, besides a 503 with Retry-After, which says so itself.
+	RetryOn []int             `yaml:"retry_on"`
 	Rate    integrations.Rate `yaml:"rate"`
 }
 
@@ -132,7 +134,7 @@ type connection struct {
 // New makes a connection: a Channel and Checker, and a Source too where the
 // webhook's public key is given.
 func New(s integrations.Settings) (any, error) {
-	c := &Config{Region: "global", RetryOn: []int{503}}
+	c := &Config{Region: "global"}
 	if err := s.Decode(c); err != nil {
 		return nil, err
 	}

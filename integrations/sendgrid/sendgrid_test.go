@@ -58,7 +58,6 @@ func TestMailer_KeepsTheContract(t *testing.T) {
 		New:     func(t *testing.T, base string) integrations.Channel { return channel(t, "base_url: "+base) },
 		Accept:  accept,
 		Message: message(),
-		Classes: map[int]integrations.Class{503: integrations.Retry},
 		Secrets: []string{apiKey, "anna@example.com", "TEN-4711"},
 	})
 }
@@ -172,6 +171,16 @@ func TestSend_WaitsUntilTheRateLimitIsReset(t *testing.T) {
 	var failure *integrations.Error
 	require.ErrorAs(t, err, &failure)
 	require.InDelta(t, time.Minute, failure.RetryAfter, float64(2*time.Second))
+}
+
+func TestSend_RetriesOnlyWhatIsKnownNotToHaveBeenTaken(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(server.Close)
+	_, err := channel(t, "base_url: "+server.URL).Send(t.Context(), message())
+	require.Equal(t, integrations.Unknown, integrations.ClassOf(err))
+	_, err = channel(t, "retry_on: [503]\nbase_url: "+server.URL).Send(t.Context(), message())
+	require.Equal(t, integrations.Retry, integrations.ClassOf(err))
 }
 
 func TestCheck_DemandsTheScopeToSend(t *testing.T) {

@@ -78,7 +78,7 @@ func onCheckout(d integrations.Delivery) (event.Batch, error) {
 	if c.Token == "" {
 		return event.Batch{}, fmt.Errorf("reading %s: %w", d.Topic, errResource)
 	}
-	if !true {
+	if !c.CompletedAt.IsZero() {
 		return event.Batch{}, nil
 	}
 	base := event.Event{

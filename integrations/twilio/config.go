@@ -45,11 +45,13 @@ type Config struct {
 	APIKey    string              `yaml:"api_key"` // optional: SK…
 	APISecret integrations.Secret `yaml:"api_secret"`
 	// MessagingService (MG…) or From, a number in E.164, a short code or a name.
-	MessagingService string            `yaml:"messaging_service"`
-	From             string            `yaml:"from"`
-	BaseURL          string            `yaml:"base_url"` // another address of the API
-	RetryOn          []int             `yaml:"retry_on"` // statuses known to have taken nothing
-	Rate             integrations.Rate `yaml:"rate"`
+	MessagingService string `yaml:"messaging_service"`
+	From             string `yaml:"from"`
+	BaseURL          string `yaml:"base_url"` // another address of the API
+	// RetryOn lists 5xx statuses with which this account is known to have taken
+	// nothing, besides a 503 with Retry-After, which says so itself.
+	RetryOn []int             `yaml:"retry_on"`
+	Rate    integrations.Rate `yaml:"rate"`
 }
 
 var (
@@ -104,7 +106,7 @@ type connection struct {
 
 // New makes a connection: a Channel, Finder, Checker, Source and Responder.
 func New(s integrations.Settings) (any, error) {
-	c := &Config{RetryOn: []int{503}}
+	c := &Config{}
 	if err := s.Decode(c); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,6 @@ func TestSender_KeepsTheContract(t *testing.T) {
 		New:     func(t *testing.T, base string) integrations.Channel { return channel(t, "base_url: "+base) },
 		Accept:  accept,
 		Message: message(),
-		Classes: map[int]integrations.Class{503: integrations.Retry},
 		Secrets: []string{secret, anna, "TEN-4711"},
 	})
 }

@@ -108,7 +108,6 @@ CREATE TABLE assignment (
 -- A single-use code has one holder.
 CREATE UNIQUE INDEX assignment_one_holder ON assignment (batch_id, pos) WHERE single_use AND returned_at IS NULL;
 CREATE INDEX assignment_returned ON assignment (batch_id, pos) WHERE returned_at IS NOT NULL;
-CREATE INDEX assignment_coupon ON assignment (coupon_id);
 CREATE INDEX assignment_code ON assignment (batch_id, pos) WHERE NOT single_use;
 CREATE INDEX assignment_journey ON assignment (journey_id) WHERE journey_id IS NOT NULL;
 CREATE INDEX assignment_contact ON assignment (contact_id, coupon_id);

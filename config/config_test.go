@@ -1,0 +1,202 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/config"
+)
+
+// project writes a scrip.yaml and loads it in an environment.
+func project(t *testing.T, yaml string, env map[string]string) (*config.Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, config.File), []byte(yaml), 0o600))
+	return config.Load(dir, func(name string) string { return env[name] })
+}
+
+const mail = `
+connections:
+  email:
+    kind: sendgrid
+    api_key: ${MAIL_KEY}
+    from: shop@example.com
+    webhook_public_key: MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==
+`
+
+func TestLoad_AFolderWithoutTheFileHasTheDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(t.TempDir(), func(string) string { return "" })
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8080", c.Listen)
+	require.Equal(t, "http://127.0.0.1:8080", c.PublicURL)
+	require.Equal(t, 30*24*time.Hour, c.KeepBodies)
+	require.Equal(t, "21:00-08:00", c.QuietHours["sms"])
+	require.Equal(t, campaign.Clock{}, c.Clock(time.Now()))
+}
+
+func TestLoad_TheEnvironmentChangesTheFileAndTheFileTheDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := project(t, "time_zone: Europe/Berlin\nlisten: 127.0.0.1:9999\n", map[string]string{"SCRIP_LISTEN": "0.0.0.0:80", "SCRIP_KEEP_BODIES": "3d"})
+	require.NoError(t, err)
+	require.Equal(t, "Europe/Berlin", c.TimeZone)
+	require.Equal(t, "0.0.0.0:80", c.Listen)
+	require.Equal(t, 72*time.Hour, c.KeepBodies)
+}
+
+func TestLoad_TellsEveryProblemAtOnceWithKeyAndLine(t *testing.T) {
+	t.Parallel()
+	_, err := project(t, `time_zone: Mars/Olympus
+currancy: EUR
+public_url: nowhere
+quiet_hours: {sms: "9pm"}
+teams: {service: {email: nobody}}
+defaults: {email: missing}
+connections:
+  api: {kind: webhook}
+  email: {live: yes, on_unknown: guess}
+`, map[string]string{"SCRIP_KEEP_BODIES": "soon"})
+	var problems config.Problems
+	require.ErrorAs(t, err, &problems)
+	text := err.Error()
+	for _, expected := range []string{
+		"scrip.yaml:1: time_zone:", "scrip.yaml:2: currancy: unknown key", "scrip.yaml:3: public_url:", "scrip.yaml:4: quiet_hours.sms:",
+		"scrip.yaml:5: teams.service.email:", "scrip.yaml:6: defaults.email:", "scrip.yaml:8: connections.api:", "scrip.yaml:9: connections.email.kind: is missing",
+		"scrip.yaml:9: connections.email.on_unknown:", "environment variable SCRIP_KEEP_BODIES: keep_bodies:",
+	} {
+		require.Contains(t, text, expected)
+	}
+}
+
+func TestLoad_TakesSecretsFromTheEnvironmentOrAFile(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(secret, []byte("SG.from-a-file\n"), 0o600))
+	for _, env := range []map[string]string{{"MAIL_KEY": "SG.from-env"}, {"MAIL_KEY_FILE": secret}} {
+		c, err := project(t, mail, env)
+		require.NoError(t, err)
+		connections, err := c.Open(time.Now)
+		require.NoError(t, err)
+		_, err = connections.Channel("email")
+		require.NoError(t, err)
+	}
+}
+
+func TestLoad_NamesTheVariableThatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, err := project(t, mail, nil)
+	require.ErrorContains(t, err, "scrip.yaml:5: connections.email.api_key: the environment variable MAIL_KEY is not set; set it, or MAIL_KEY_FILE")
+}
+
+func TestLoad_NeverPanicsOnBrokenYAML(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []string{"a: [", "- 1", "connections: 5", "connections: {a: 5}", "clock: {hour: [1]}", "&a *a", "? {", strings.Repeat("{a: ", 200), "\x00"} {
+		_, err := project(t, broken, nil)
+		require.Error(t, err, "%q", broken)
+	}
+}
+
+func TestLoad_RefusesADevelopmentClockBesideALiveConnection(t *testing.T) {
+	t.Parallel()
+	_, err := project(t, "clock: {hour: 1s}\nconnections:\n  shop: {kind: webhook, live: true, secret: x}\n", nil)
+	require.ErrorContains(t, err, "connections.shop.live: real people are not reached on a clock for development")
+	c, err := project(t, "clock: {hour: 1s}\n", nil)
+	require.NoError(t, err)
+	start := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	require.Equal(t, start.Add(time.Hour), c.Clock(start).Virtual(start.Add(time.Second)))
+}
+
+func TestOpen_PointsAtTheVendorsKey(t *testing.T) {
+	t.Parallel()
+	c, err := project(t, "connections:\n  email:\n    kind: sendgrid\n    api_key: x\n    colour: red\n  other:\n    kind: sendgird\n", nil)
+	require.NoError(t, err)
+	_, err = c.Open(time.Now)
+	require.ErrorContains(t, err, "connections.email")
+	require.ErrorContains(t, err, "scrip.yaml:5")
+	require.ErrorContains(t, err, "connections.other.kind")
+	require.ErrorContains(t, err, "sendgrid")
+}
+
+func TestConnections_TakesTheOnlyOneThereIsAsTheDefault(t *testing.T) {
+	t.Parallel()
+	c, err := project(t, mail, map[string]string{"MAIL_KEY": "SG.x"})
+	require.NoError(t, err)
+	connections, err := c.Open(time.Now)
+	require.NoError(t, err)
+	name, err := connections.DefaultChannel("email")
+	require.NoError(t, err)
+	require.Equal(t, "email", name)
+	_, err = connections.DefaultChannel("sms")
+	require.ErrorIs(t, err, config.ErrNoConnection)
+	_, err = connections.Issuer("email")
+	require.ErrorIs(t, err, config.ErrNoConnection)
+	_, err = connections.Source("nobody")
+	require.ErrorIs(t, err, config.ErrNoConnection)
+}
+
+func TestGuard_LetsOnlyTheListedThroughUntilLive(t *testing.T) {
+	t.Parallel()
+	listed := []string{"Anna <anna@example.com>", "+49 151 12345678"}
+	for _, check := range []struct {
+		connection config.Connection
+		address    string
+		held       string
+	}{
+		{config.Connection{}, "ben@example.com", config.HeldNotLive},
+		{config.Connection{OnlyTo: listed}, "ANNA@example.com", ""},
+		{config.Connection{OnlyTo: listed}, "+4915112345678", ""},
+		{config.Connection{OnlyTo: listed}, "ben@example.com", config.HeldNotLive},
+		{config.Connection{Live: true}, "ben@example.com", ""},
+		{config.Connection{Live: true, OnlyTo: listed}, "ben@example.com", config.HeldOnlyTo},
+		{config.Connection{Sandbox: true}, "ben@example.com", ""},
+	} {
+		require.Equal(t, check.held, check.connection.Guard(check.address), "%+v %s", check.connection, check.address)
+	}
+}
+
+func TestReadFolder_TakesWhatIsAppliedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"scrip.yaml", "campaigns/a.yaml", "campaigns/.hidden.yaml", "campaigns/notes.md", "coupons/b.yml", "templates/hello/email.html", "templates/layouts/default.html", ".git/config", "templates/loose.txt"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
+	}
+	files, err := config.ReadFolder(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 4)
+	for _, name := range []string{"campaigns/a.yaml", "coupons/b.yml", "templates/hello/email.html", "templates/layouts/default.html"} {
+		require.Contains(t, files, name)
+	}
+}
+
+func TestCompose_TheExamplesFitTheirSettings(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join("..", "examples")
+	c, err := config.Load(dir, func(name string) string {
+		if strings.HasPrefix(name, "SCRIP_SANDBOX_") && !strings.HasSuffix(name, "_FILE") {
+			return "http://127.0.0.1:8080/sandbox"
+		}
+		return ""
+	})
+	require.NoError(t, err)
+	files, err := config.ReadFolder(dir)
+	require.NoError(t, err)
+	folder, problems := c.Compose(files)
+	require.NoError(t, problems.Err())
+	require.NotEmpty(t, folder.Files)
+	require.NotEmpty(t, folder.Templates)
+}
+
+func TestCompose_SaysWhatAStrangeFileShouldHaveBeen(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(t.TempDir(), func(string) string { return "" })
+	require.NoError(t, err)
+	_, problems := c.Compose(map[string]string{"campaign.yaml": "campaign: x"})
+	require.ErrorContains(t, problems.Err(), "campaign.yaml:1:1: not a file of a project")
+}

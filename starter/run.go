@@ -1,0 +1,64 @@
+package starter
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"scrip.dev/scrip/store"
+)
+
+// RunOptions are what Run takes besides the dependencies.
+type RunOptions struct {
+	Listen string         // host:port; "" takes the configured one
+	Ready  func(net.Addr) // called once requests are answered; may be nil
+}
+
+// Run answers webhooks and the API and dispatches what came in, until ctx ends;
+// then it lets what is under way finish. It works while Temporal is away.
+func Run(ctx context.Context, deps Deps, options RunOptions) error {
+	public, err := url.Parse(deps.Config.PublicURL)
+	if err != nil {
+		return fmt.Errorf("reading public_url: %w", err)
+	}
+	counted := NewInboxMetrics(deps.Metrics.Registry)
+	deps.Metrics.Watch(deps.Store)
+	deps.Inbox = NewInbox(deps.Store, counted)
+	defer deps.Inbox.Close()
+	hooks := &Hooks{Inbox: deps.Inbox, Sources: deps.Connections, PublicURL: public, Metrics: counted, Log: deps.Log, Now: time.Now}
+	mounts := hooks.Mounts()
+	maps.Copy(mounts, deps.Mounts)
+	deps.Mounts = mounts
+
+	dispatcher := &Dispatcher{Store: deps.Store, Sources: deps.Connections, Clock: deps.Clock, Zone: deps.Config.Zone(),
+		Temporal: &Client{Client: deps.Temporal, Store: deps.Store, Clock: deps.Clock},
+		Holder:   holder(), Woken: deps.Inbox.Woken(), Metrics: counted, Log: deps.Log}
+	// The dispatcher outlives the server, so that what the last requests stored is
+	// on its way before the process ends.
+	dispatching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { dispatcher.Run(dispatching) })
+	defer running.Wait()
+	defer stop()
+	go reconcile(ctx, deps)
+
+	listen := options.Listen
+	if listen == "" {
+		listen = deps.Config.Listen
+	}
+	return Serve(ctx, listen, New(deps), deps.Log, options.Ready)
+}
+
+// holder names this process in the dispatcher's lease.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), store.NewID("p"))
+}
