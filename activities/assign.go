@@ -85,7 +85,8 @@ func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code
 		return again("the coupon's shop connection is not configured", time.Minute)
 	}
 	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
-	if integrations.ClassOf(err) == integrations.Invalid && err != nil {
+	if err != nil && integrations.ClassOf(err) == integrations.Invalid {
+		a.Log.ErrorContext(ctx, "the shop refuses to make a code; look at the coupon's discount", "coupon", code.Coupon, "error", err)
 		return again("the shop refuses the code", time.Minute)
 	}
 	if err != nil {

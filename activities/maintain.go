@@ -41,6 +41,8 @@ func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error
 	}
 	n, err := a.Store.RaiseExpired(ctx, a.Project.Clock)
 	note(&done.Expired, n, err)
+	n, err = a.Store.RaiseExpiredCoupons(ctx, a.Project.Clock, a.Project.Zone)
+	note(&done.Expired, n, err)
 	n, err = a.Store.RestartForgotten(ctx, time.Minute)
 	note(&done.Restarted, n, err)
 	n, err = a.closeLost(ctx)

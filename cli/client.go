@@ -68,7 +68,7 @@ func (a *app) call(ctx context.Context, r request) ([]byte, error) {
 	if kind != "" {
 		httpRequest.Header.Set("Content-Type", kind)
 	}
-	if r.method == http.MethodPost {
+	if r.method == http.MethodPost && r.upload == nil { // imports know a file again by themselves
 		var random [16]byte
 		_, _ = rand.Read(random[:])
 		httpRequest.Header.Set("Idempotency-Key", "cli-"+hex.EncodeToString(random[:]))

@@ -105,7 +105,7 @@ scrip dev writes).`,
 		{groupProject, []*cobra.Command{a.initCommand(), a.validateCommand(), a.applyCommand(), a.schemaCommand(), a.templateCommand()}},
 		{groupSystem, []*cobra.Command{a.campaignCommand(), a.journeyCommand(), a.whyCommand(), a.contactCommand(), a.codesCommand(), a.codeCommand(), a.eventCommand(),
 			a.messageCommand(), a.unknownCommand(), a.inboxCommand(), a.killSwitchCommand(), a.sendCommand(), a.doctorCommand()}},
-		{groupServe, []*cobra.Command{a.starterCommand(), a.workerCommand(), a.migrateCommand(), a.keyCommand()}},
+		{groupServe, []*cobra.Command{a.devCommand(), a.tryCommand(), a.starterCommand(), a.workerCommand(), a.migrateCommand(), a.keyCommand()}},
 	} {
 		for _, command := range group.commands {
 			command.GroupID = group.id

@@ -101,3 +101,19 @@ func setDuration(into *time.Duration, text string) error {
 	*into = d
 	return nil
 }
+
+// WithoutSecrets is an environment in which every variable has some value, for
+// commands that look at the shape of the settings only. The variables that change
+// settings themselves are left as they are.
+func WithoutSecrets(env func(string) string) func(string) string {
+	own := map[string]bool{}
+	for _, o := range overrides {
+		own[o.name], own[o.name+"_FILE"] = true, true
+	}
+	return func(name string) string {
+		if value := env(name); value != "" || own[name] || strings.HasSuffix(name, "_FILE") {
+			return value
+		}
+		return "unset"
+	}
+}

@@ -130,7 +130,9 @@ func (e *environment) prepare(ctx context.Context, secrets sandbox.Secrets) (err
 	e.metrics = starter.NewMetrics()
 	e.sandbox, err = sandbox.New(sandbox.Options{
 		PublicURL: e.baseURL, Secrets: secrets, Dir: filepath.Join(e.State, "sandbox"), Logger: e.Log,
-		HookURL:    func(connection, topic string) string { return strings.TrimSuffix(e.baseURL+"/hooks/"+connection+"/"+topic, "/") },
+		HookURL: func(connection, topic string) string {
+			return strings.TrimSuffix(e.baseURL+"/hooks/"+connection+"/"+topic, "/")
+		},
 		LookUpCode: e.lookUpCode,
 	})
 	return err

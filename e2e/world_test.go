@@ -235,9 +235,10 @@ func (p *person) messages() []sandbox.Message {
 	answer, err := http.Get(p.base + "/sandbox/messages")
 	require.NoError(p, err)
 	defer answer.Body.Close()
-	var all, mine []sandbox.Message
+	var all struct{ Messages []sandbox.Message }
+	var mine []sandbox.Message
 	require.NoError(p, json.NewDecoder(answer.Body).Decode(&all))
-	for _, m := range all {
+	for _, m := range all.Messages {
 		if m.To == p.Customer.Email || m.To == p.Customer.Phone {
 			mine = append(mine, m)
 		}

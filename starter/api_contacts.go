@@ -86,10 +86,9 @@ func (a *api) contactRoutes() {
 			return reply(erased{in.ID, true})
 		})
 	handle(a, store.ScopeWrite, creates(op(http.MethodPost, "/v1/contacts/{id}/consent", "set-consent", tag, "Record what a contact allows on a channel"), http.StatusOK), a.postConsent)
-	bring := uploads(creates(describe(op(http.MethodPost, "/v1/contacts/import", "import-contacts", tag, "Import contacts, with consents, history and suppressions"),
-		"CSV with a header line, or JSON objects. What an import brings counts in conditions and starts nothing; the same file again changes nothing."), http.StatusOK),
-		"text/csv", "application/json", "application/x-ndjson")
-	handle(a, store.ScopeWrite, bring, func(ctx context.Context, in *struct {
+	bring := creates(describe(op(http.MethodPost, "/v1/contacts/import", "import-contacts", tag, "Import contacts, with consents, history and suppressions"),
+		"CSV with a header line, or JSON objects. What an import brings counts in conditions and starts nothing; the same file again changes nothing."), http.StatusOK)
+	handleUpload(a, store.ScopeWrite, bring, []string{"text/csv", "application/json", "application/x-ndjson"}, func(ctx context.Context, in *struct {
 		Upload
 		Source string `query:"source" maxLength:"40" default:"import" pattern:"^[a-z][a-z0-9_-]*$" doc:"where the data is from; the realm of outside ids"`
 	}) (*answer[store.ContactImportReport], error) {

@@ -245,12 +245,15 @@ func (u *Upload) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-func uploads(o huma.Operation, kinds ...string) huma.Operation {
-	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-	for _, kind := range kinds {
-		o.RequestBody.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
-	}
+// handleUpload registers a POST whose body the handler reads as it comes in. The
+// body is described only afterwards: Huma reads those that it knows of into
+// memory.
+func handleUpload[I, O any](a *api, scope string, o huma.Operation, kinds []string, handler func(context.Context, *I) (*O, error)) {
 	o.MaxBodyBytes = maxImport
-	o.SkipValidateBody = true
-	return o
+	handle(a, scope, o, handler)
+	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+	for _, kind := range kinds {
+		body.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
+	}
+	a.huma.OpenAPI().Paths[o.Path].Post.RequestBody = body
 }

@@ -114,4 +114,3 @@ func (a *api) checkPublicURL(ctx context.Context) connectionCheck {
 	}
 	return connectionCheck{name, true, a.Config.PublicURL + " leads here"}
 }
-

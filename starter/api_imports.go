@@ -53,10 +53,9 @@ type importInput struct {
 }
 
 func (a *api) importRoute() {
-	add := uploads(creates(describe(op(http.MethodPost, "/v1/coupons/{name}/codes", "import-codes", "Coupons", "Add codes to a coupon's list"),
-		"CSV with a header line (text/csv), JSON strings or objects (application/json, application/x-ndjson), or a code a line (text/plain). What is new is added; duplicates, malformed and used lines are reported by number and the rest is kept. The same file again goes on where it broke off."), http.StatusOK),
-		"text/csv", "application/json", "application/x-ndjson", "text/plain")
-	handle(a, store.ScopeWrite, add, func(ctx context.Context, in *importInput) (*answer[store.ImportReport], error) {
+	add := creates(describe(op(http.MethodPost, "/v1/coupons/{name}/codes", "import-codes", "Coupons", "Add codes to a coupon's list"),
+		"CSV with a header line (text/csv), JSON strings or objects (application/json, application/x-ndjson), or a code a line (text/plain). What is new is added; duplicates, malformed and used lines are reported by number and the rest is kept. The same file again goes on where it broke off."), http.StatusOK)
+	handleUpload(a, store.ScopeWrite, add, []string{"text/csv", "application/json", "application/x-ndjson", "text/plain"}, func(ctx context.Context, in *importInput) (*answer[store.ImportReport], error) {
 		request := store.ImportCodes{Coupon: in.Name, Set: in.Set, Zone: a.Config.Zone(), Format: codeFormats[in.kind],
 			Mapping: store.ImportMapping{Code: in.Code, ExpiresAt: in.Expires, Used: in.Used, Set: in.SetColumn}}
 		if request.Format == "" {

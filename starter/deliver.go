@@ -47,8 +47,11 @@ func newDelivery(d *Dispatcher, lease store.Lease) *delivery {
 // way.
 func (v *delivery) run(ctx context.Context) {
 	defer func() {
+		// What is not acknowledged in time is delivered again by the next one.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliverTimeout)
+		defer cancel()
 		for len(v.busy) > 0 {
-			v.settle(context.WithoutCancel(ctx), v.collect(<-v.done))
+			v.settle(ending, v.collect(<-v.done))
 		}
 	}()
 	for ctx.Err() == nil {

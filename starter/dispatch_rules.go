@@ -211,5 +211,5 @@ func (s *scene) exitOne(ctx context.Context, h *happening, p store.PendingEntry)
 	if waited, err := s.Store.DeletePending(ctx, s.tx, p.ID); err != nil || !waited {
 		return err
 	}
-	return s.refuse(ctx, a, store.OutcomeExited, h.event.Type)
+	return s.refuse(ctx, a, store.RefusedMeanwhile, h.event.Type)
 }

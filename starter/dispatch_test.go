@@ -1,7 +1,9 @@
 package starter
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -182,4 +184,27 @@ func TestDispatch_SuppressesWhatAVendorReports(t *testing.T) {
 	require.True(t, ok && hard)
 	require.Equal(t, "hard_bounce", reason)
 	require.Zero(t, one[int](w, `SELECT count(*) FROM delivery_queue`))
+}
+
+func TestDispatch_PutsOffWhatTheDatabaseRefusesAndBuriesItAfterItsAttempts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, recovery)
+	var long strings.Builder // too long for an index, however well it is compressed
+	for long.Len() < 20000 {
+		long.WriteString(rand.Text())
+	}
+	w.accept(event.Event{Type: long.String(), Person: by("anna@example.com")})
+	w.accept(cart("ben@example.com", "T2", 80))
+	w.dispatch()
+	require.Equal(t, 1, w.journeys())
+	require.Equal(t, 1, one[int](w, `SELECT attempts FROM delivery_queue`))
+	require.Equal(t, 1, one[int](w, `SELECT count(*) FROM contact`), "nothing half-done")
+	for range retryPauses {
+		w.exec(`UPDATE delivery_queue SET not_before = '-infinity'`)
+		w.dispatch()
+	}
+	letters, err := w.store.DeadLetters(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	require.Contains(t, letters[0].Reason, "SQLSTATE 54000")
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/campaign"
 )
 
 // States of an assignment.
@@ -164,4 +166,44 @@ func (n *newAssignments) insert(ctx context.Context, q Querier, couponID int64, 
 		return nil, fmt.Errorf("writing assignments: %w", err)
 	}
 	return ids, nil
+}
+
+// assign writes who holds which code. The keys are unique: if another process
+// holds one by now, the whole group begins again and reads it.
+func (t *claimTx) assign(ctx context.Context, requests []*claimRequest, codes []suppliedCode) error {
+	if len(requests) == 0 {
+		return nil
+	}
+	var rows newAssignments
+	byKey := make(map[string]int, len(requests))
+	for i, r := range requests {
+		expires := r.expiry(t.coupon.Doc, t.now)
+		if end := codes[i].validUntil; !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
+			expires = end
+		}
+		rows.add(r, codes[i], expires)
+		byKey[r.key] = i
+		r.result = ClaimResult{Status: ClaimAssigned, Assignment: Assignment{
+			Coupon: t.coupon.Name, Set: codes[i].set, Code: codes[i].code, State: AssignmentHeld,
+			JourneyID: r.JourneyID, ContactID: r.ContactID, ExpiresAt: expires,
+			Issuing: codes[i].issuing, SingleUse: t.coupon.Pool != campaign.PoolShared,
+		}}
+	}
+	inserted, err := rows.insert(ctx, t.tx, t.coupon.ID, t.coupon.Pool != campaign.PoolShared)
+	if err != nil {
+		return err
+	}
+	for key, id := range inserted {
+		requests[byKey[key]].result.Assignment.ID = id
+	}
+	if len(inserted) < len(requests) {
+		return errKeyTaken
+	}
+	if t.bounded() {
+		t.coupon.assigned += int64(len(requests))
+		if _, err := t.tx.Exec(ctx, `UPDATE coupon SET assigned = $2 WHERE id = $1`, t.coupon.ID, t.coupon.assigned); err != nil {
+			return fmt.Errorf("counting assigned codes: %w", err)
+		}
+	}
+	return nil
 }

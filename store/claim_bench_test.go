@@ -19,7 +19,7 @@ import (
 // Name a server that flushes to disk in DATABASE_URL_TEST for figures that mean
 // something; set commit_delay there to see what a slow disk does.
 func BenchmarkClaim(b *testing.B) {
-	const clients, rounds, turn, journeys, pool = 32, 2, 1500 * time.Millisecond, 20_000, 600_000
+	const clients, rounds, turn, journeys, pool = 32, 7, 1500 * time.Millisecond, 20_000, 600_000
 	c := newCodes(b)
 	s, err := store.Open(c.ctx, c.url, clients+2)
 	require.NoError(b, err)

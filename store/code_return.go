@@ -135,7 +135,8 @@ func takeBack(ctx context.Context, tx pgx.Tx, coupon *CouponRow, places []codePl
 }
 
 // requeue gives a code the next position of the returned batch with its set and
-// expiry. What points at the code follows it there.
+// expiry. What points at the code follows it there: its earlier assignments, all
+// of them returned, and by foreign key its holds and redemptions.
 func requeue(ctx context.Context, tx pgx.Tx, p codePlace) error {
 	var batch, pos int64
 	err := tx.QueryRow(ctx, `INSERT INTO batch (coupon_id, child_set, kind, valid_until, tail, next_pos)
@@ -148,6 +149,10 @@ func requeue(ctx context.Context, tx pgx.Tx, p codePlace) error {
 	var state string
 	err = tx.QueryRow(ctx, `UPDATE code SET batch_id = $3, pos = $4 WHERE batch_id = $1 AND pos = $2 RETURNING state`,
 		p.BatchID, p.Pos, batch, pos).Scan(&state)
+	if err == nil {
+		_, err = tx.Exec(ctx, `UPDATE assignment SET batch_id = $3, pos = $4 WHERE batch_id = $1 AND pos = $2 AND returned_at IS NOT NULL`,
+			p.BatchID, p.Pos, batch, pos)
+	}
 	if err == nil && state != "ready" {
 		_, err = tx.Exec(ctx, `UPDATE batch SET holes = holes + 1 WHERE id = $1`, batch)
 	}

@@ -16,30 +16,35 @@ import (
 // kept as keyed hashes so that the address stays closed. Asked again it does
 // nothing. The error wraps ErrNotFound where there is no such contact.
 func (s *Store) EraseContact(ctx context.Context, q Querier, contactID, actor string) error {
-	c, err := s.Contact(ctx, q, contactID)
+	err := inTx(ctx, q, func(tx pgx.Tx) error { return s.erase(ctx, tx, contactID, actor) })
 	if err != nil {
 		return fmt.Errorf("erasing a contact: %w", err)
 	}
-	if c.Erased {
-		return nil
+	return nil
+}
+
+func (s *Store) erase(ctx context.Context, tx pgx.Tx, contactID, actor string) error {
+	c, err := s.Contact(ctx, tx, contactID)
+	if err != nil || c.Erased {
+		return err
 	}
-	open, err := s.OpenJourneys(ctx, q, c.IDs(), nil)
+	open, err := s.OpenJourneys(ctx, tx, c.IDs(), nil)
 	if err != nil {
-		return fmt.Errorf("erasing a contact: %w", err)
+		return err
 	}
 	for _, j := range open {
-		if err := s.EnqueueSignal(ctx, q, j.ID, "exit", map[string]string{"outcome": campaign.OutcomeErased}); err != nil {
-			return fmt.Errorf("erasing a contact: %w", err)
+		if err := s.EnqueueSignal(ctx, tx, j.ID, "exit", map[string]string{"outcome": campaign.OutcomeErased}); err != nil {
+			return err
 		}
 	}
 	batch := &pgx.Batch{}
 	for _, statement := range eraseStatements {
 		batch.Queue(statement, c.IDs())
 	}
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("erasing a contact: %w", err)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
 	}
-	return Audit(ctx, q, actor, "contact.erase", c.ID, nil)
+	return Audit(ctx, tx, actor, "contact.erase", c.ID, nil)
 }
 
 // eraseStatements take all ids of the person as $1.

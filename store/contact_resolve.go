@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"scrip.dev/scrip/event"
 )
 
@@ -13,11 +15,19 @@ import (
 // of, or makes a new contact, and brings the profile and the consents up to date
 // with what was said at a moment. Identities of several contacts make them one.
 // It returns "" where the event names nobody.
-func (s *Store) ResolveContact(ctx context.Context, q Querier, realm string, p event.Person, at time.Time) (string, error) {
+func (s *Store) ResolveContact(ctx context.Context, q Querier, realm string, p event.Person, at time.Time) (contactID string, err error) {
 	ids := normaliseIdentities(realm, p)
 	if len(ids) == 0 {
 		return "", nil
 	}
+	err = inTx(ctx, q, func(tx pgx.Tx) (err error) {
+		contactID, err = s.resolve(ctx, tx, ids, p, at)
+		return err
+	})
+	return contactID, err
+}
+
+func (s *Store) resolve(ctx context.Context, q Querier, ids []identity, p event.Person, at time.Time) (string, error) {
 	owners, free, err := s.owners(ctx, q, ids)
 	if err != nil {
 		return "", err

@@ -9,23 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Reasons for which an entry is refused.
+// Reasons for which an entry is refused, besides the state of a campaign that
+// isn't running: paused, draining or stopped.
 const (
 	RefusedWhere      = "where"
 	RefusedExpression = "expression_error"
 	RefusedCooldown   = "cooldown"
 	RefusedEntered    = "already_entered"
 	RefusedInside     = "inside"
-	RefusedExited     = "already_exited"
+	RefusedExited     = "already_exited" // an exit applied before the entry
+	RefusedMeanwhile  = "exited"         // an exit applied while the entry waited out its debounce
 	RefusedNoContact  = "no_contact"
 	RefusedNoKey      = "no_key"
-	RefusedPaused     = "paused"
-	RefusedDraining   = "draining"
-	RefusedStopped    = "stopped"
 )
-
-// OutcomeExited is the refusal of a debounced entry that an exit rule ended.
-const OutcomeExited = "exited"
 
 // EntryKey hashes the text from outside that identifies an entry.
 func EntryKey(text string) []byte {

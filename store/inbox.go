@@ -37,43 +37,35 @@ const bodyWindow = "7 days"
 
 // acceptStatement stores a group of webhooks in one statement: the keys decide
 // which are new, only those get a delivery and a place in the queue, in the order
-// they stand in. Keys are inserted in sorted order, so that two processes never wait for each other in a
-// circle.
+// they stand in. Keys are inserted in sorted order, so that two processes never
+// wait for each other in a circle. The tables are only looked at through their
+// keys, so that a plan made while they were small stays a good one.
 const acceptStatement = `
-WITH incoming AS (
-	SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[], $8::text[])
+WITH incoming AS MATERIALIZED (
+	SELECT *, nextval('delivery_id_seq') AS id
+	FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::timestamptz[], $7::bytea[], $8::text[])
 		WITH ORDINALITY AS t (connection, key, body_key, topic, meta, sent_at, body, trace, ord)
-), numbered AS MATERIALIZED (
-	SELECT *, nextval('delivery_id_seq') AS id FROM (SELECT * FROM incoming ORDER BY ord) i
-), first AS (
-	SELECT DISTINCT ON (connection, key) * FROM numbered ORDER BY connection, key, ord
 ), keyed AS (
 	INSERT INTO delivery_key (connection, key, delivery_id, received_at)
-	SELECT connection, key, id, now() FROM first ORDER BY connection, key
-	ON CONFLICT DO NOTHING RETURNING connection, key, delivery_id
+	SELECT connection, key, id, now() FROM incoming ORDER BY connection, key
+	ON CONFLICT DO NOTHING RETURNING delivery_id
 ), bodied AS (
 	INSERT INTO delivery_body AS b (connection, sha256, received_at)
-	SELECT DISTINCT ON (f.connection, f.body_key) f.connection, f.body_key, now()
-	FROM first f JOIN keyed k USING (connection, key) WHERE f.body_key IS NOT NULL ORDER BY f.connection, f.body_key
+	SELECT connection, body_key, now() FROM incoming
+	WHERE body_key IS NOT NULL AND id IN (SELECT delivery_id FROM keyed) ORDER BY connection, body_key
 	ON CONFLICT (connection, sha256) DO UPDATE SET received_at = now() WHERE b.received_at < now() - interval '` + bodyWindow + `'
-	RETURNING b.connection, b.sha256
-), fresh AS (
-	SELECT DISTINCT ON (f.connection, coalesce(f.body_key, convert_to(f.key, 'UTF8')))
-		f.ord, f.connection, f.topic, f.meta, f.sent_at, f.body, f.trace, k.delivery_id
-	FROM first f JOIN keyed k USING (connection, key)
-	WHERE f.body_key IS NULL OR EXISTS (SELECT 1 FROM bodied b WHERE b.connection = f.connection AND b.sha256 = f.body_key)
-	ORDER BY f.connection, coalesce(f.body_key, convert_to(f.key, 'UTF8')), f.ord
+	RETURNING connection, sha256
+), fresh AS MATERIALIZED (
+	SELECT ord, id, trace FROM incoming WHERE id IN (SELECT delivery_id FROM keyed)
+		AND (body_key IS NULL OR (connection, body_key) IN (SELECT connection, sha256 FROM bodied))
 ), stored AS (
 	INSERT INTO delivery (id, received_at, connection, topic, meta, sent_at, body) OVERRIDING SYSTEM VALUE
-	SELECT delivery_id, now(), connection, topic, meta::jsonb, sent_at, body FROM fresh
+	SELECT id, now(), connection, topic, meta::jsonb, sent_at, body FROM incoming WHERE id IN (SELECT id FROM fresh)
 ), queued AS (
-	INSERT INTO delivery_queue (delivery_id, received_at, trace)
-	SELECT delivery_id, now(), trace FROM fresh
+	INSERT INTO delivery_queue (delivery_id, received_at, trace) SELECT id, now(), trace FROM fresh
 )
-SELECT i.ord, coalesce(f.delivery_id, k.delivery_id, 0), f.delivery_id IS NULL
-FROM incoming i
-LEFT JOIN fresh f ON f.ord = i.ord
-LEFT JOIN delivery_key k ON k.connection = i.connection AND k.key = i.key`
+SELECT i.ord, coalesce(f.id, (SELECT delivery_id FROM delivery_key k WHERE k.connection = i.connection AND k.key = i.key), 0), f.id IS NULL
+FROM incoming i LEFT JOIN fresh f ON f.ord = i.ord`
 
 // Accept stores webhooks, all or none of them, and says which were new. When it
 // returns without an error they are committed.
@@ -86,15 +78,16 @@ func (s *Store) Accept(ctx context.Context, incoming []Incoming) ([]Accepted, er
 }
 
 func accept(ctx context.Context, q Querier, incoming []Incoming) ([]Accepted, error) {
-	n := len(incoming)
+	distinct, index := withoutRepeats(incoming)
+	n := len(distinct)
 	connections, keys, topics, traces := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	bodyKeys, bodies, metas := make([][]byte, n), make([][]byte, n), make([]*string, n)
 	sent := make([]*time.Time, n)
-	for i, in := range incoming {
+	for i, in := range distinct {
 		connections[i], keys[i], topics[i], traces[i] = in.Connection, in.Key, in.Topic, in.Trace
 		bodyKeys[i], bodies[i] = in.BodyKey, in.Body
 		if !in.SentAt.IsZero() {
-			sent[i] = &incoming[i].SentAt
+			sent[i] = &distinct[i].SentAt
 		}
 		if len(in.Meta) > 0 {
 			meta, err := json.Marshal(in.Meta)
@@ -109,14 +102,47 @@ func accept(ctx context.Context, q Querier, incoming []Incoming) ([]Accepted, er
 	if err != nil {
 		return nil, err
 	}
-	accepted := make([]Accepted, n)
+	stored := make([]Accepted, n)
 	var ord int
 	var a Accepted
 	_, err = pgx.ForEachRow(rows, []any{&ord, &a.DeliveryID, &a.Duplicate}, func() error {
-		accepted[ord-1] = a
+		stored[ord-1] = a
 		return nil
 	})
+	accepted := make([]Accepted, len(incoming))
+	first := make([]bool, n)
+	for i, at := range index {
+		accepted[i] = stored[at]
+		accepted[i].Duplicate = accepted[i].Duplicate || first[at]
+		first[at] = true
+	}
 	return accepted, err
+}
+
+// withoutRepeats leaves out what stands in a group twice, by key or by body;
+// index says which of the distinct ones each of the group is.
+func withoutRepeats(incoming []Incoming) (distinct []Incoming, index []int) {
+	seen := make(map[string]int, 2*len(incoming))
+	for _, in := range incoming {
+		names := []string{"key\x00" + in.Connection + "\x00" + in.Key}
+		if in.BodyKey != nil {
+			names = append(names, "body\x00"+in.Connection+"\x00"+string(in.BodyKey))
+		}
+		at := len(distinct)
+		for _, name := range names {
+			if earlier, ok := seen[name]; ok {
+				at = earlier
+			}
+		}
+		if at == len(distinct) {
+			distinct = append(distinct, in)
+		}
+		for _, name := range names {
+			seen[name] = at
+		}
+		index = append(index, at)
+	}
+	return distinct, index
 }
 
 // IsDataError says that the database refused what was to be written, for ever:

@@ -87,7 +87,7 @@ type Ended struct {
 func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 	ended := Ended{Outcome: e.Outcome}
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT 1 FROM journey WHERE id = $1 FOR UPDATE`, e.Journey); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT 1 FROM journey WHERE id = $1 FOR NO KEY UPDATE`, e.Journey); err != nil {
 			return err
 		}
 		if e.Settle {

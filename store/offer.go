@@ -24,7 +24,7 @@ func (s *Store) Offer(ctx context.Context, q Querier, coupon string, zone *time.
 	d := c.Doc.Discount
 	offer := ShopOffer{Connection: c.Doc.Connection, Offer: integrations.Offer{
 		Coupon: c.Name, ExternalID: c.ExternalID, Percentage: d.Percentage, Amount: d.Amount, Currency: d.Currency,
-		FreeShipping: d.FreeShipping, MinOrder: c.Doc.Limits.MinOrder, PerContact: c.Doc.Limits.PerContact,
+		FreeShipping: d.FreeShipping, StartsAt: time.Now(), MinOrder: c.Doc.Limits.MinOrder, PerContact: c.Doc.Limits.PerContact,
 	}}
 	if from, ok := campaign.ValidFromOf(*c.Doc, zone); ok {
 		offer.StartsAt = from

@@ -87,12 +87,12 @@ CREATE SEQUENCE code_pos;                       -- positions of codes made on de
 CREATE TABLE assignment (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     claim_key  text NOT NULL UNIQUE,
-    coupon_id  bigint NOT NULL REFERENCES coupon (id),
+    coupon_id  bigint NOT NULL,                 -- its batch's; see below for batch_id and pos
     child_set  text NOT NULL DEFAULT '',
     journey_id text REFERENCES journey (id),
     contact_id text REFERENCES contact (id),
-    batch_id   bigint,
-    pos        bigint,
+    batch_id   bigint NOT NULL,
+    pos        bigint NOT NULL,
     single_use boolean NOT NULL DEFAULT true,
     state      text NOT NULL DEFAULT 'held'
         CHECK (state IN ('held', 'exposed', 'applied', 'redeemed', 'expired', 'returned', 'withdrawn')),
@@ -102,8 +102,9 @@ CREATE TABLE assignment (
     expires_at timestamptz,                     -- null: no end
     expiry_raised_at timestamptz,               -- when code.expired was raised
     created_at timestamptz NOT NULL DEFAULT now(),
-    CHECK ((state = 'returned') = (returned_at IS NOT NULL)),
-    FOREIGN KEY (batch_id, pos) REFERENCES code (batch_id, pos) ON UPDATE CASCADE
+    -- No foreign key to code or coupon: each would lock, and so write, a row a
+    -- claim. Neither is ever deleted, and a claim has just read the code.
+    CHECK ((state = 'returned') = (returned_at IS NOT NULL))
 ) WITH (fillfactor = 70);
 -- A single-use code has one holder.
 CREATE UNIQUE INDEX assignment_one_holder ON assignment (batch_id, pos) WHERE single_use AND returned_at IS NULL;

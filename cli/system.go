@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/config"
+	"scrip.dev/scrip/starter"
+	"scrip.dev/scrip/store"
+	"scrip.dev/scrip/worker"
+)
+
+// system is what the starter and the worker have in common.
+type system struct {
+	config      *config.Config
+	connections *config.Connections
+	store       *store.Store
+	temporal    client.Client
+	clock       campaign.Clock
+	metrics     *starter.Metrics
+	log         *slog.Logger
+	stopTracing func(context.Context) error
+}
+
+// openSystem reads the settings and opens what they name. Each thing that is
+// missing is an error that says how to give it.
+func (a *app) openSystem(ctx context.Context, service string) (s *system, err error) {
+	s = &system{log: a.logger(), metrics: starter.NewMetrics()}
+	if s.config, err = config.Load(a.project, a.env); err != nil {
+		return nil, err
+	}
+	if s.connections, err = s.config.Open(time.Now); err != nil {
+		return nil, err
+	}
+	if s.store, err = a.openStore(ctx, s.config); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.store.Close()
+		}
+	}()
+	if err := s.store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	start, err := s.store.ClockStart(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.clock = s.config.Clock(start)
+	if s.stopTracing, err = starter.StartTracing(ctx, service); err != nil {
+		return nil, err
+	}
+	counted, err := s.metrics.Temporal()
+	if err != nil {
+		return nil, err
+	}
+	s.temporal, err = worker.Dial("", s.log, counted)
+	return s, err
+}
+
+// stopWithin bounds the sending of what tracing has left.
+const stopWithin = 5 * time.Second
+
+func (s *system) close() {
+	s.temporal.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := s.stopTracing(ctx); err != nil {
+		s.log.Warn("sending the last traces failed", "error", err)
+	}
+	s.store.Close()
+}
+
+// openStore opens the database of scrip.yaml or DATABASE_URL.
+func (a *app) openStore(ctx context.Context, c *config.Config) (*store.Store, error) {
+	if c.Database.URL.Empty() {
+		return nil, errors.New("there is no database: set DATABASE_URL to one such as postgres://scrip:secret@localhost:5432/scrip, or DATABASE_URL_FILE")
+	}
+	return store.Open(ctx, c.Database.URL.Reveal(), int32(min(c.Database.MaxConnections, 10_000)))
+}
+
+// withStore runs do with the database open. Only the database's settings are
+// looked at: connections may lack their secrets here.
+func (a *app) withStore(ctx context.Context, do func(context.Context, *store.Store) error) error {
+	c, err := config.Load(a.project, config.WithoutSecrets(a.env))
+	var problems config.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
+	}
+	s, err := a.openStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return do(ctx, s)
+}
+
+// logger writes JSON where a machine reads it, and text for a person.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelInfo
+	if strings.EqualFold(a.env("SCRIP_LOG"), "debug") {
+		level = slog.LevelDebug
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if file, ok := a.err.(*os.File); ok && onTerminal(file) {
+		return slog.New(slog.NewTextHandler(a.err, options))
+	}
+	return slog.New(slog.NewJSONHandler(a.err, options))
+}
