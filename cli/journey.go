@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -74,21 +75,23 @@ func showJourney(w io.Writer, j journeyAnswer) {
 
 // showStatus prints what the workflow says of itself.
 func showStatus(w io.Writer, j journeyAnswer) {
-	var status map[string]any
-	if json.Unmarshal(j.Status, &status) != nil || len(status) == 0 {
+	var status struct {
+		Says, Waiting, Held string
+		Until               time.Time
+		Paused              bool
+	}
+	if len(j.Status) == 0 || json.Unmarshal(j.Status, &status) != nil {
 		if j.Note != "" {
 			fmt.Fprintln(w, "\n"+j.Note+".")
 		}
 		return
 	}
-	var pairs []string
-	for _, name := range []string{"says", "details", "step", "waiting", "until", "since"} {
-		if value, ok := status[name]; ok {
-			pairs = append(pairs, name, fmt.Sprint(value))
-		}
+	paused := ""
+	if status.Paused {
+		paused = "yes"
 	}
 	fmt.Fprintln(w)
-	facts(w, pairs...)
+	facts(w, "now", status.Says, "waiting for", status.Waiting, "until", moment(status.Until), "held for", status.Held, "paused", paused)
 }
 
 func (a *app) journeySignal() *cobra.Command {

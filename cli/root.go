@@ -94,7 +94,7 @@ scrip dev writes).`,
 		return usage("%s; see `%s --help`", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.project, "project", orEnv(a.env, "SCRIP_PROJECT", "."), "the project folder")
+	flags.StringVar(&a.project, "project", orEnv(a.env, "SCRIP_DIR", "."), "the project folder")
 	flags.StringVar(&a.url, "url", orEnv(a.env, "SCRIP_URL", "http://127.0.0.1:8080"), "where the running system is")
 	flags.BoolVar(&a.json, "json", false, "print the API's answer as it is")
 	root.AddGroup(&cobra.Group{ID: groupProject, Title: "The project:"}, &cobra.Group{ID: groupSystem, Title: "The running system:"}, &cobra.Group{ID: groupServe, Title: "Running it:"})

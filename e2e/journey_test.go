@@ -92,7 +92,7 @@ func (p *person) reminded() (journey, string) {
 	return j, j.Codes[0].Code
 }
 
-const firstAwait = "await_code_applied"
+const firstAwait = "await_code_applied_or_2d"
 
 func TestRedeemedInTime(t *testing.T) {
 	p := shared.person(t, "redeemed")
@@ -199,7 +199,9 @@ func TestACheckoutThatBecomesAnOrderStartsNothing(t *testing.T) {
 	p := shared.person(t, "converted")
 	p.abandonsCart()
 	p.buys("")
-	p.until(func() bool { return strings.Contains(p.explained("cart-recovery"), "refused") || len(p.journeys("cart-recovery")) > 0 }, "the entry to be decided")
+	p.until(func() bool {
+		return strings.Contains(p.explained("cart-recovery"), "refused") || len(p.journeys("cart-recovery")) > 0
+	}, "the entry to be decided")
 	require.Empty(t, p.journeys("cart-recovery"))
 	require.Empty(t, p.messages())
 }

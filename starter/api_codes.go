@@ -8,7 +8,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
-	"github.com/shopspring/decimal"
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
@@ -29,85 +28,6 @@ func (c *CodePath) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// money is an amount as decimal text, such as "49.90".
-type money string
-
-func (m money) decimal() (decimal.Decimal, error) {
-	if m == "" {
-		return decimal.Zero, nil
-	}
-	d, err := decimal.NewFromString(string(m))
-	if err != nil || d.IsNegative() || d.Exponent() < -6 || len(m) > 20 {
-		return d, problem(http.StatusUnprocessableEntity, "invalid_request", "an amount is text such as \"49.90\"")
-	}
-	return d, nil
-}
-
-type orderBody struct {
-	ID       string `json:"id" minLength:"1" maxLength:"200" doc:"the shop's order id"`
-	Total    money  `json:"total,omitempty" example:"49.90" doc:"what is paid"`
-	Discount money  `json:"discount,omitempty" example:"4.99" doc:"what the code takes off"`
-	Currency string `json:"currency,omitempty" pattern:"^[A-Z]{3}$"`
-}
-
-type holdBody struct {
-	Who
-	Reference string     `json:"reference" minLength:"1" maxLength:"200" doc:"the checkout"`
-	For       string     `json:"for,omitempty" default:"15m" doc:"how long, at most 1d"`
-	Order     *orderBody `json:"order,omitempty" doc:"if known: checked against the coupon's minimum and budget"`
-}
-
-type held struct {
-	Code      string    `json:"code"`
-	Reference string    `json:"reference"`
-	Until     time.Time `json:"until"`
-}
-
-type released struct {
-	Code      string `json:"code"`
-	Reference string `json:"reference"`
-}
-
-type redeemBody struct {
-	Who
-	Order     orderBody `json:"order"`
-	Reference string    `json:"reference,omitempty" maxLength:"200" doc:"the checkout that holds the code"`
-}
-
-type redemption struct {
-	ID       string    `json:"id"`
-	Coupon   string    `json:"coupon"`
-	Code     string    `json:"code"`
-	Order    string    `json:"order"`
-	Contact  string    `json:"contact,omitempty"`
-	Journey  string    `json:"journey,omitempty"`
-	Total    string    `json:"total"`
-	Discount string    `json:"discount"`
-	Currency string    `json:"currency,omitempty"`
-	State    string    `json:"state" enum:"redeemed,rolled_back"`
-	At       time.Time `json:"at"`
-}
-
-type rolledBack struct {
-	Redemptions []redemption `json:"redemptions" doc:"what was taken back; empty where it was before"`
-}
-
-type validity struct {
-	Valid     bool               `json:"valid"`
-	Reason    string             `json:"reason,omitempty" doc:"why not: not_found, inactive, not_yet_valid, expired, used, held, not_holder, min_order, per_contact_limit, limit_reached or budget"`
-	Detail    string             `json:"detail,omitempty" doc:"the reason as a sentence"`
-	Coupon    string             `json:"coupon,omitempty"`
-	Set       string             `json:"set,omitempty"`
-	Discount  *campaign.Discount `json:"discount,omitempty"`
-	MinOrder  string             `json:"min_order,omitempty"`
-	ExpiresAt *time.Time         `json:"expires_at,omitempty"`
-}
-
-type withdrawn struct {
-	Code string `json:"code"`
-	Shop int    `json:"shop" doc:"in how many shops it was deactivated"`
-}
-
 func (a *api) codeRoutes() {
 	const tag = "Codes"
 	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/codes/{code}", "show-code", tag, "Show everything that happened to a code"), a.showCode)
@@ -120,50 +40,6 @@ func (a *api) codeRoutes() {
 		"Exact under any concurrency: no limit is ever passed. The same order again is the same redemption. Refused with 409 and the reason as `code`."), http.StatusCreated), a.redeemCode)
 	handle(a, store.ScopeCodes, creates(op(http.MethodPost, "/v1/codes/{code}/rollback", "roll-back-code", tag, "Take a redemption back: the order was cancelled or refunded"), http.StatusOK), a.rollBackCode)
 	handle(a, store.ScopeWrite, creates(op(http.MethodPost, "/v1/codes/{code}/withdraw", "withdraw-code", tag, "Make a code unusable, here and in its shop"), http.StatusOK), a.withdrawCode)
-}
-
-// guarded runs a look-up of a code within the caller's budget of misses.
-func guarded[T any](a *api, ctx context.Context, in CodePath, look func() (T, error)) (T, error) {
-	who, now := caller(keyOf(ctx).ID, in.remote), time.Now()
-	if err := a.guesses.allow(who, now); err != nil {
-		var none T
-		return none, err
-	}
-	out, err := look()
-	var refused *store.Refused
-	if errors.Is(err, store.ErrNotFound) || (errors.As(err, &refused) && refused.Reason == store.ReasonNotFound) {
-		a.guesses.missed(who, now)
-	}
-	return out, refusal(err)
-}
-
-// refusal is what a caller is told of a code that must not be used.
-func refusal(err error) error {
-	var refused *store.Refused
-	if !errors.As(err, &refused) {
-		return err
-	}
-	status := http.StatusConflict
-	if refused.Reason == store.ReasonNotFound {
-		status = http.StatusNotFound
-	}
-	return problem(status, string(refused.Reason), "%s", refusalSentence(refused.Reason))
-}
-
-func refusalSentence(reason store.Reason) string {
-	return map[store.Reason]string{
-		store.ReasonNotFound:     "the code doesn't exist, or nobody was given it; check how it is written",
-		store.ReasonInactive:     "the code was withdrawn, or its coupon is switched off",
-		store.ReasonNotYetValid:  "the coupon isn't valid yet",
-		store.ReasonExpired:      "the code has expired",
-		store.ReasonUsed:         "the code is for one use, and it was used",
-		store.ReasonHeld:         "the code is set aside at another checkout; try again when that is over",
-		store.ReasonNotHolder:    "only the person who was given the code can use it",
-		store.ReasonMinOrder:     "the order is too small for the coupon; send the order's total, or ask for more in the cart",
-		store.ReasonPerContact:   "this person has used the coupon as often as it may be used",
-		store.ReasonLimitReached: "all uses of the coupon are taken",
-		store.ReasonBudget:       "the discount doesn't fit into what is left of the coupon's budget",
-	}[reason]
 }
 
 func (a *api) use(ctx context.Context, in CodePath, who Who, order *orderBody, reference string) (store.Use, error) {
@@ -275,7 +151,7 @@ func (a *api) redeemCode(ctx context.Context, in *struct {
 }
 
 func redemptionOf(r store.Redemption) redemption {
-	return redemption{r.ID, r.Coupon, r.Code, r.OrderKey, r.ContactID, r.JourneyID, r.Total.String(), r.Discount.String(), r.Currency, r.State, r.At}
+	return redemption{r.ID, r.Coupon, r.Code, r.OrderKey, r.ContactID, r.JourneyID, r.Total.String(), r.Discount.String(), r.Currency, r.State, r.At.UTC().Truncate(time.Microsecond)}
 }
 
 func (a *api) rollBackCode(ctx context.Context, in *struct {

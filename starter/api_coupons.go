@@ -3,15 +3,10 @@ package starter
 import (
 	"context"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"scrip.dev/scrip/campaign"
-	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
 )
@@ -178,82 +173,4 @@ func vendorProblem(err error) error {
 		return problem(http.StatusBadGateway, "vendor_refused", "%s refused it as it is (%s)", refused.Vendor, refused.Code)
 	}
 	return problem(http.StatusBadGateway, "vendor_unavailable", "%s did not take it (%s, %s); ask again in a moment with the same key", refused.Vendor, refused.Class, refused.Code)
-}
-
-// Who names a contact in a body: by Scrip's own id, or by an address or an id of
-// the caller's.
-type Who struct {
-	Contact    string `json:"contact,omitempty" maxLength:"64" doc:"Scrip's id of the contact"`
-	Email      string `json:"email,omitempty" maxLength:"320"`
-	Phone      string `json:"phone,omitempty" maxLength:"40" doc:"in international form: +49…"`
-	ExternalID string `json:"external_id,omitempty" maxLength:"200" doc:"the caller's id of the contact"`
-}
-
-func (w Who) person() event.Person {
-	var p event.Person
-	add := func(kind, realm, value string) {
-		if value != "" {
-			p.Identities = append(p.Identities, event.Identity{Kind: kind, Realm: realm, Value: value})
-		}
-	}
-	add(event.External, store.ConnectionAPI, w.ExternalID)
-	add(event.Email, "", w.Email)
-	add(event.Phone, "", w.Phone)
-	return p
-}
-
-// identify gives the contact that is meant, "" for nobody. create makes one of
-// addresses that nobody has.
-func (a *api) identify(ctx context.Context, who Who, create bool) (string, error) {
-	if who.Contact != "" {
-		contact, err := a.Store.Contact(ctx, a.Store.Pool, who.Contact)
-		if err != nil {
-			return "", err
-		}
-		return contact.ID, nil
-	}
-	person := who.person()
-	if len(person.Identities) == 0 {
-		return "", nil
-	}
-	if create {
-		return a.Store.ResolveContact(ctx, a.Store.Pool, store.ConnectionAPI, person, time.Now().UTC())
-	}
-	for _, id := range person.Identities {
-		found, err := a.Store.FindContact(ctx, id)
-		if err == nil || !errors.Is(err, store.ErrNotFound) {
-			return found, err
-		}
-	}
-	return "", nil
-}
-
-// maxImport is how large an import of codes may be, in bytes: ten million codes.
-const maxImport = 512 << 20
-
-// Upload is a body that is read while it comes in.
-type Upload struct {
-	reader io.Reader
-	kind   string // media type
-}
-
-// Resolve keeps the body for the handler.
-func (u *Upload) Resolve(ctx huma.Context) []error {
-	u.reader = io.LimitReader(ctx.BodyReader(), maxImport)
-	u.kind, _, _ = mime.ParseMediaType(ctx.Header("Content-Type"))
-	_ = ctx.SetReadDeadline(time.Time{}) // an import takes as long as it takes
-	return nil
-}
-
-// handleUpload registers a POST whose body the handler reads as it comes in. The
-// body is described only afterwards: Huma reads those that it knows of into
-// memory.
-func handleUpload[I, O any](a *api, scope string, o huma.Operation, kinds []string, handler func(context.Context, *I) (*O, error)) {
-	o.MaxBodyBytes = maxImport
-	handle(a, scope, o, handler)
-	body := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-	for _, kind := range kinds {
-		body.Content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
-	}
-	a.huma.OpenAPI().Paths[o.Path].Post.RequestBody = body
 }

@@ -49,7 +49,7 @@ func (a *api) idempotent(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	defer body.Close()
-	claim := store.Idempotent{APIKeyID: keyOf(ctx.Context()).ID, Key: key, Route: op.Method + " " + r.URL.RequestURI(), Body: sum}
+	claim := store.Idempotent{APIKeyID: keyOf(ctx.Context()).ID, Key: key, Route: op.Method + " " + op.Path, Body: requestSum(r, sum)}
 	first, err := a.Store.Begin(ctx.Context(), claim)
 	switch {
 	case errors.Is(err, store.ErrIdempotencyMismatch):
@@ -71,6 +71,13 @@ func (a *api) idempotent(ctx huma.Context, next func(huma.Context)) {
 	defer a.finish(claim, kept, op.Metadata[secretAnswer] == true)
 	next(huma.WithContext(humago.NewContext(op, again, kept), ctx.Context()))
 	kept.complete = true
+}
+
+// requestSum is what makes two requests the same: address and body. The address is
+// kept as part of a hash only, as it may hold a code.
+func requestSum(r *http.Request, body []byte) []byte {
+	sum := sha256.Sum256(append([]byte(r.URL.RequestURI()+"\x00"), body...))
+	return sum[:]
 }
 
 // keptAnswer passes an answer on and keeps a copy.

@@ -2,10 +2,12 @@ package starter
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"scrip.dev/scrip/store"
+	"scrip.dev/scrip/workflows"
 )
 
 type killSwitch struct {
@@ -50,10 +52,8 @@ func (a *api) settingRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			if explanations == nil {
-				explanations = []store.Explanation{}
-			}
-			return reply(why{in.Contact, explanations})
+			a.tellWhereTheyStand(ctx, explanations)
+			return reply(why{in.Contact, present(explanations)})
 		})
 }
 
@@ -63,4 +63,33 @@ func killSwitchOf(state store.KillSwitch) killSwitch {
 		out.Since = &state.Since
 	}
 	return out
+}
+
+// maxAsked bounds how many workflows one explanation asks.
+const maxAsked = 5
+
+// tellWhereTheyStand adds to journeys that are inside what their workflows wait
+// for, where Temporal answers.
+func (a *api) tellWhereTheyStand(ctx context.Context, explanations []store.Explanation) {
+	asked := 0
+	for i := range explanations {
+		e := &explanations[i]
+		if e.Verdict != store.WhyInside || e.Reason != "" || e.Journey == "" || asked == maxAsked {
+			continue
+		}
+		asked++
+		answer, _ := a.workflowStatus(ctx, workflows.JourneyWorkflowID(e.Campaign, e.Journey))
+		var status workflows.Status
+		if answer == nil || json.Unmarshal(answer, &status) != nil {
+			continue
+		}
+		switch {
+		case status.Held != "":
+			e.Sentence += ", held at " + status.Step + " for " + status.Held
+		case status.Waiting != "":
+			e.Sentence += ", waiting for " + status.Waiting
+		case status.Says != "":
+			e.Sentence += ", at: " + status.Says
+		}
+	}
 }

@@ -13,8 +13,8 @@ import (
 type Idempotent struct {
 	APIKeyID string
 	Key      string
-	Route    string // method and path
-	Body     []byte // SHA-256 of the body
+	Route    string // method and pattern
+	Body     []byte // SHA-256 of address and body
 }
 
 // Answered is what the first request of a key was answered.

@@ -174,8 +174,13 @@ func (s *Store) RaiseByHand(ctx context.Context, kind, journeyID, order string) 
 		if err != nil || len(codes) == 0 {
 			return err
 		}
+		journey, err := s.Journey(ctx, tx, journeyID)
+		if err != nil {
+			return err
+		}
 		code := codes[len(codes)-1]
-		e := event.Event{Type: kind, OccurredAt: time.Now().UTC(), Code: code.Code, Fields: map[string]any{"by_hand": true, "coupon": code.Coupon}}
+		e := event.Event{Type: kind, OccurredAt: time.Now().UTC(), Code: code.Code,
+			Person: event.Person{Identities: []event.Identity{ContactIdentity(journey.ContactID)}}, Fields: map[string]any{"by_hand": true, "coupon": code.Coupon}}
 		key := kind + ":manual:" + journeyID
 		if kind == event.CodeRedeemed {
 			e.Order = &event.Order{ID: order}

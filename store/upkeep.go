@@ -66,8 +66,10 @@ func (s *Store) DropOld(ctx context.Context, keep time.Duration) (int, error) {
 		sql  string
 		args []any
 	}{
-		{`UPDATE delivery SET body = NULL, meta = NULL WHERE ctid IN (
-			SELECT ctid FROM delivery WHERE received_at < now() - $1::interval AND body IS NOT NULL LIMIT 5000)`, []any{keep}},
+		{`UPDATE delivery d SET body = NULL, meta = NULL FROM (
+			SELECT id, received_at FROM delivery WHERE received_at < now() - $1::interval AND body IS NOT NULL LIMIT 5000) old
+			WHERE d.id = old.id AND d.received_at = old.received_at`, []any{keep}},
+		{`DELETE FROM delivery_body WHERE received_at < now() - interval '7 days'`, nil},
 		{`DELETE FROM delivery_key WHERE ctid IN (SELECT ctid FROM delivery_key WHERE received_at < now() - interval '90 days' LIMIT 5000)`, nil},
 		{`DELETE FROM idempotency_key WHERE at < now() - interval '2 days'`, nil},
 		{`DELETE FROM hold WHERE until < now() - interval '1 day'`, nil},

@@ -132,6 +132,11 @@ func (w *Webhook) Receive(r integrations.Request) (integrations.Receipt, error) 
 	return receipt, nil
 }
 
+// SignsKey says that a webhook's id can be trusted as its sender's: it is under the
+// signature, or came with the secret. The same body under another id is another
+// event.
+func (w *Webhook) SignsKey() bool { return true }
+
 // compare takes the same time wherever two secrets differ, and for any length.
 func (w *Webhook) compare(given string) error {
 	if given == "" {

@@ -1,0 +1,285 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/config"
+	"scrip.dev/scrip/dev/temporal"
+)
+
+// apply applies the example project with further files.
+func (w *world) apply(t *testing.T, files map[string]string) {
+	t.Helper()
+	all, err := config.ReadFolder(filepath.Join("..", "examples"))
+	require.NoError(t, err)
+	maps.Copy(all, files)
+	w.call(t, http.MethodPost, "/v1/apply", map[string]any{"files": all}, nil)
+}
+
+// happens sends an event of this person through the API.
+func (p *person) happens(kind string, fields map[string]any) {
+	p.Helper()
+	p.call(p.T, http.MethodPost, "/v1/events", map[string]any{
+		"type": kind, "fields": fields,
+		"contact": map[string]any{"email": p.Customer.Email, "phone": p.Customer.Phone, "consent": map[string]any{"email": true, "sms": true}},
+	}, nil)
+}
+
+func note(text string) string {
+	return "---\nsubject: " + text + "\nlayout: none\n---\n<p>" + text + " {{ code }}</p>\n"
+}
+
+func TestAnEmptyPoolIsWaitedForInOrder(t *testing.T) {
+	first := shared.person(t, "supply")
+	first.apply(t, map[string]string{
+		"templates/club/email.html": note("Welcome to the club"),
+		"campaigns/tea-club.yaml": `
+campaign: tea-club
+trigger: {event: club.joined}
+steps:
+  - send: {email: club, coupon: club-10}
+---
+coupon: club-10
+discount: {percentage: 10}
+codes: {list: true}
+on_empty: {wait: 90d}
+`})
+	people := []*person{first}
+	for i := range 4 {
+		people = append(people, first.customer(t, fmt.Sprintf("supply%d", i)))
+	}
+	for _, p := range people {
+		p.happens("club.joined", nil)
+		j := p.enters("tea-club")
+		p.until(func() bool { return p.show(j.ID).Status.Held == "waiting_for_codes" }, "the journey to wait for codes")
+	}
+	request, err := http.NewRequest(http.MethodPost, first.base+"/v1/coupons/club-10/codes", strings.NewReader("CLUB-1\nCLUB-2\nCLUB-3\nCLUB-2\n"))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+first.key)
+	request.Header.Set("Content-Type", "text/plain")
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	report, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Less(t, answer.StatusCode, 300, string(report))
+	for i, p := range people[:3] {
+		require.Contains(t, p.receives(1).HTML, fmt.Sprintf("CLUB-%d", i+1))
+	}
+	require.Empty(t, people[3].messages())
+	require.Empty(t, people[4].messages())
+}
+
+func TestAJourneyKeepsTheVersionItEnteredWith(t *testing.T) {
+	p := shared.person(t, "version")
+	version := func(steps string) map[string]string {
+		return map[string]string{
+			"templates/edition/email.html": note("Edition"),
+			"campaigns/edition.yaml":       "campaign: edition\ntrigger: {event: edition.wanted}\nentry: {key: event.no}\nsteps:\n" + steps,
+		}
+	}
+	p.apply(t, version("  - wait: 40h\n  - end: first\n"))
+	p.happens("edition.wanted", map[string]any{"no": "1"})
+	old := p.enters("edition")
+	require.Equal(t, 1, old.Version)
+	p.apply(t, version("  - end: second\n"))
+	require.Equal(t, "first", p.ends(old.ID).Outcome)
+	p.happens("edition.wanted", map[string]any{"no": "2"})
+	var found []journey
+	p.until(func() bool { found = p.journeys("edition"); return len(found) == 2 }, "the second journey")
+	require.Equal(t, 2, found[0].Version)
+	require.Equal(t, "second", p.ends(found[0].ID).Outcome)
+}
+
+func TestAMendedTemplateReachesThoseInside(t *testing.T) {
+	p := shared.person(t, "mended")
+	files := map[string]string{
+		"templates/mended/email.html": "---\nsubject: Wrong\nlayout: none\n---\n<p>{{ contact.attributes.shoe.size }}</p>\n",
+		"campaigns/mended.yaml":       "campaign: mended\ntrigger: {event: mended.wanted}\nsteps:\n  - send: {email: mended}\n",
+	}
+	p.apply(t, files)
+	p.happens("mended.wanted", nil)
+	j := p.enters("mended")
+	p.until(func() bool { return p.show(j.ID).Reason == "render_error" }, "the journey to be parked")
+	require.Empty(t, p.messages())
+	files["templates/mended/email.html"] = "---\nsubject: Right\nlayout: none\n---\n<p>Mended</p>\n"
+	p.apply(t, files)
+	require.Equal(t, "Right", p.receives(1).Subject)
+	require.Equal(t, "completed", p.ends(j.ID).Outcome)
+}
+
+// cli runs Temporal's own command line tool.
+func (w *world) cli(t *testing.T, args ...string) string {
+	t.Helper()
+	path, err := temporal.CLI(t.Context(), nil)
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), path, append(args, "--address", w.temporal)...).CombinedOutput()
+	require.NoError(t, err, string(out))
+	return string(out)
+}
+
+func TestEverySignalWorksByHand(t *testing.T) {
+	p := shared.person(t, "signals")
+	j, code := p.reminded()
+	p.waitsAt(j.ID, firstAwait)
+
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "pause")
+	p.until(func() bool { return p.show(j.ID).Status.Paused }, "the pause")
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "resume")
+	p.until(func() bool { return !p.show(j.ID).Status.Paused }, "the end of the pause")
+
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "applied")
+	p.waitsAt(j.ID, "wait_1d")
+	p.until(func() bool { return p.show(j.ID).Codes[0].State == "applied" }, "the code to be applied")
+
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "skip")
+	p.receives(2)
+
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "redeemed", "--input", `{"order":"1001"}`)
+	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
+	var history struct {
+		Redemptions []struct{ State, Order string }
+	}
+	p.call(t, http.MethodGet, "/v1/codes/"+code, nil, &history)
+	require.Len(t, history.Redemptions, 1)
+
+	again := p.customer(t, "signals2")
+	k, _ := again.reminded()
+	again.cli(t, "workflow", "signal", "-w", k.Workflow, "--name", "exit", "--input", `{"outcome":"called_us"}`)
+	require.Equal(t, "called_us", again.ends(k.ID).Outcome)
+
+	last := p.customer(t, "signals3")
+	l, lastCode := last.reminded()
+	last.cli(t, "workflow", "signal", "-w", l.Workflow, "--name", "redeemed")
+	require.Equal(t, "redeemed", last.ends(l.ID).Outcome)
+	last.buys(lastCode)
+	last.call(t, http.MethodGet, "/v1/codes/"+lastCode, nil, &history)
+	last.until(func() bool {
+		last.call(t, http.MethodGet, "/v1/codes/"+lastCode, nil, &history)
+		return len(history.Redemptions) == 1 && !strings.HasPrefix(history.Redemptions[0].Order, "manual")
+	}, "the order to complete the redemption by hand")
+}
+
+func TestHistoriesHoldNobodysData(t *testing.T) {
+	p := shared.person(t, "private")
+	j, code := p.reminded()
+	p.buys(code)
+	p.ends(j.ID)
+	history := p.cli(t, "workflow", "show", "-w", j.Workflow, "--output", "json")
+	for _, secret := range []string{p.Customer.Email, p.Customer.Phone, p.Customer.FirstName, p.Token, code} {
+		require.NotContains(t, history, secret)
+		require.NotContains(t, decoded(t, history), secret)
+	}
+}
+
+// decoded gives the payloads of a history in clear.
+func decoded(t *testing.T, history string) string {
+	var value any
+	require.NoError(t, json.Unmarshal([]byte(history), &value))
+	var text bytes.Buffer
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if data, ok := v["data"].(string); ok {
+				raw, err := json.Marshal(data)
+				require.NoError(t, err)
+				var plain []byte
+				if json.Unmarshal(raw, &plain) == nil {
+					text.Write(plain)
+				}
+			}
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		}
+	}
+	walk(value)
+	return text.String()
+}
+
+func TestShopsThatAskScripItself(t *testing.T) {
+	p := shared.person(t, "asks")
+	j, code := p.reminded()
+	var verdict struct {
+		Valid  bool
+		Reason string
+	}
+	p.call(t, http.MethodGet, "/v1/codes/"+code+"/validate?total=80", nil, &verdict)
+	require.True(t, verdict.Valid, verdict.Reason)
+	p.call(t, http.MethodPost, "/v1/codes/"+code+"/hold", map[string]any{"reference": "checkout-" + p.Token, "minutes": 10}, nil)
+	order := map[string]any{"order": map[string]any{"id": "A-" + p.Token, "total": "80.00", "discount": "8.00", "currency": "EUR"}, "reference": "checkout-" + p.Token}
+	p.call(t, http.MethodPost, "/v1/codes/"+code+"/redeem", order, nil)
+	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
+	status, body := p.try(t, http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{"id": "B-" + p.Token, "total": "80.00", "currency": "EUR"}})
+	require.Equal(t, http.StatusConflict, status, string(body))
+	require.Contains(t, string(body), "used")
+}
+
+func TestNothingIsLostWhileTemporalIsAwayOrScripRestarts(t *testing.T) {
+	t.Parallel()
+	state, err := os.MkdirTemp("", "scrip-e2e-restart-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(state) })
+	o := options(state)
+	w, err := open(o)
+	require.NoError(t, err)
+	waiting := w.customer(t, "restart")
+	j, code := waiting.reminded()
+	waiting.waitsAt(j.ID, firstAwait)
+
+	require.NoError(t, w.killTemporal())
+	away := w.customer(t, "away")
+	away.abandonsCart()
+	away.until(func() bool { return len(away.journeys("cart-recovery")) == 1 }, "the entry, without Temporal")
+	require.Equal(t, "pending", away.journeys("cart-recovery")[0].State)
+	waiting.buys(code)
+	require.NoError(t, w.stop())
+
+	w, err = open(o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, w.stop()) }()
+	waiting.world, away.world = w, w
+	require.Equal(t, "redeemed", waiting.ends(j.ID).Outcome)
+	away.receives(1)
+	away.buys("")
+	require.Equal(t, "bought_without_code", away.ends(away.journeys("cart-recovery")[0].ID).Outcome)
+	require.Len(t, away.messages(), 1)
+	require.Len(t, waiting.messages(), 1)
+}
+
+// killTemporal ends the Temporal server as a crash would.
+func (w *world) killTemporal() error {
+	pid, err := os.ReadFile(filepath.Join(w.state, "temporal", "server.pid"))
+	if err != nil {
+		return err
+	}
+	var number int
+	if _, err := fmt.Sscan(string(pid), &number); err != nil {
+		return err
+	}
+	process, err := os.FindProcess(number)
+	if err != nil {
+		return err
+	}
+	if err := process.Kill(); err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"scrip.dev/scrip/store"
+)
+
+// guarded runs a look-up of a code within the caller's budget of misses.
+func guarded[T any](a *api, ctx context.Context, in CodePath, look func() (T, error)) (T, error) {
+	who, now := caller(keyOf(ctx).ID, in.remote), time.Now()
+	if err := a.guesses.allow(who, now); err != nil {
+		var none T
+		return none, err
+	}
+	out, err := look()
+	var refused *store.Refused
+	if errors.Is(err, store.ErrNotFound) || (errors.As(err, &refused) && refused.Reason == store.ReasonNotFound) {
+		a.guesses.missed(who, now)
+	}
+	return out, refusal(err)
+}
+
+// refusal is what a caller is told of a code that must not be used.
+func refusal(err error) error {
+	var refused *store.Refused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	status := http.StatusConflict
+	if refused.Reason == store.ReasonNotFound {
+		status = http.StatusNotFound
+	}
+	return problem(status, string(refused.Reason), "%s", refusalSentence(refused.Reason))
+}
+
+func refusalSentence(reason store.Reason) string {
+	return map[store.Reason]string{
+		store.ReasonNotFound:     "the code doesn't exist, or nobody was given it; check how it is written",
+		store.ReasonInactive:     "the code was withdrawn, or its coupon is switched off",
+		store.ReasonNotYetValid:  "the coupon isn't valid yet",
+		store.ReasonExpired:      "the code has expired",
+		store.ReasonUsed:         "the code is for one use, and it was used",
+		store.ReasonHeld:         "the code is set aside at another checkout; try again when that is over",
+		store.ReasonNotHolder:    "only the person who was given the code can use it",
+		store.ReasonMinOrder:     "the order is too small for the coupon; send the order's total, or ask for more in the cart",
+		store.ReasonPerContact:   "this person has used the coupon as often as it may be used",
+		store.ReasonLimitReached: "all uses of the coupon are taken",
+		store.ReasonBudget:       "the discount doesn't fit into what is left of the coupon's budget",
+	}[reason]
+}
