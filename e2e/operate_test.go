@@ -130,46 +130,84 @@ func (w *world) cli(t *testing.T, args ...string) string {
 	return string(out)
 }
 
+const byHand = `
+campaign: by-hand
+trigger: {event: hand.wanted}
+lifetime: 200d
+steps:
+  - send: {email: hand, coupon: hand-10}
+  - await:
+      - event: code.applied
+        then: [{tag: applied-by-hand}]
+      - after: 60d
+  - wait: 51d
+  - tag: skipped-by-hand
+  - wait: 52d
+---
+coupon: hand-10
+discount: {percentage: 10}
+codes: {generate: "HAND-########"}
+valid_for: 150d
+`
+
+// held enters a campaign whose waits last longer than the test.
+func (p *person) held() (journey, string) {
+	p.Helper()
+	p.happens("hand.wanted", nil)
+	j := p.enters("by-hand")
+	j = p.waitsAt(j.ID, "await_code_applied_or_60d")
+	return j, j.Codes[0].Code
+}
+
 func TestEverySignalWorksByHand(t *testing.T) {
 	p := shared.person(t, "signals")
-	j, code := p.reminded()
-	p.waitsAt(j.ID, firstAwait)
+	p.apply(t, map[string]string{"templates/hand/email.html": note("By hand"), "campaigns/by-hand.yaml": byHand})
+	j, code := p.held()
 
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "pause")
 	p.until(func() bool { return p.show(j.ID).Status.Paused }, "the pause")
-	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "resume")
-	p.until(func() bool { return !p.show(j.ID).Status.Paused }, "the end of the pause")
-
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "applied")
-	p.waitsAt(j.ID, "wait_1d")
 	p.until(func() bool { return p.show(j.ID).Codes[0].State == "applied" }, "the code to be applied")
-
+	p.until(func() bool { return p.show(j.ID).Status.Held == "paused" }, "the next step to be held")
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "resume")
+	p.waitsAt(j.ID, "wait_51d")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "skip")
-	p.receives(2)
-
+	p.waitsAt(j.ID, "wait_52d")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "redeemed", "--input", `{"order":"1001"}`)
 	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
+	require.Equal(t, []string{"1001"}, p.orders(code))
+
+	p = p.customer(t, "exits")
+	j, _ = p.held()
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "exit", "--input", `{"outcome":"called_us"}`)
+	require.Equal(t, "called_us", p.ends(j.ID).Outcome)
+}
+
+func TestARedemptionByHandIsCompletedByTheShopsOrder(t *testing.T) {
+	p := shared.person(t, "upgraded")
+	j, code := p.reminded()
+	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "redeemed")
+	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
+	require.Equal(t, []string{"manual:" + j.ID}, p.orders(code))
+	order := p.buys(code)
+	p.until(func() bool {
+		orders := p.orders(code)
+		return len(orders) == 1 && orders[0] == fmt.Sprint(order.ID)
+	}, "the order to complete the redemption")
+}
+
+// orders are those in which a code was used.
+func (p *person) orders(code string) (orders []string) {
 	var history struct {
-		Redemptions []struct{ State, Order string }
+		Redemptions []struct {
+			Order string
+		}
 	}
-	p.call(t, http.MethodGet, "/v1/codes/"+code, nil, &history)
-	require.Len(t, history.Redemptions, 1)
-
-	again := p.customer(t, "signals2")
-	k, _ := again.reminded()
-	again.cli(t, "workflow", "signal", "-w", k.Workflow, "--name", "exit", "--input", `{"outcome":"called_us"}`)
-	require.Equal(t, "called_us", again.ends(k.ID).Outcome)
-
-	last := p.customer(t, "signals3")
-	l, lastCode := last.reminded()
-	last.cli(t, "workflow", "signal", "-w", l.Workflow, "--name", "redeemed")
-	require.Equal(t, "redeemed", last.ends(l.ID).Outcome)
-	last.buys(lastCode)
-	last.call(t, http.MethodGet, "/v1/codes/"+lastCode, nil, &history)
-	last.until(func() bool {
-		last.call(t, http.MethodGet, "/v1/codes/"+lastCode, nil, &history)
-		return len(history.Redemptions) == 1 && !strings.HasPrefix(history.Redemptions[0].Order, "manual")
-	}, "the order to complete the redemption by hand")
+	p.call(p.T, http.MethodGet, "/v1/codes/"+code, nil, &history)
+	for _, r := range history.Redemptions {
+		orders = append(orders, r.Order)
+	}
+	return orders
 }
 
 func TestHistoriesHoldNobodysData(t *testing.T) {
@@ -223,7 +261,7 @@ func TestShopsThatAskScripItself(t *testing.T) {
 	}
 	p.call(t, http.MethodGet, "/v1/codes/"+code+"/validate?total=80", nil, &verdict)
 	require.True(t, verdict.Valid, verdict.Reason)
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/hold", map[string]any{"reference": "checkout-" + p.Token, "minutes": 10}, nil)
+	p.call(t, http.MethodPost, "/v1/codes/"+code+"/hold", map[string]any{"reference": "checkout-" + p.Token, "for": "10m"}, nil)
 	order := map[string]any{"order": map[string]any{"id": "A-" + p.Token, "total": "80.00", "discount": "8.00", "currency": "EUR"}, "reference": "checkout-" + p.Token}
 	p.call(t, http.MethodPost, "/v1/codes/"+code+"/redeem", order, nil)
 	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)

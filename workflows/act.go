@@ -31,15 +31,15 @@ func (j *journey) act(ctx workflow.Context, step campaign.Step) (activities.Resu
 			return result, nil
 		}
 		j.status.Held = result.Reason
-		if result.Reason == activities.OutOfWindow {
-			due = result.Until
-		}
 		skips := j.inbox.skips
 		_, err = j.block(ctx, block{says: step.Says + " is held: " + result.Reason, until: result.Until, ready: func() bool {
 			return j.inbox.resumes > resumes || j.inbox.skips > skips
 		}})
 		if err != nil || j.left() {
 			return activities.Result{}, err
+		}
+		if result.Reason == activities.OutOfWindow || result.Reason == activities.WaitingForSupply {
+			due = workflow.Now(ctx) // these waits are meant; they make no message late
 		}
 	}
 }
