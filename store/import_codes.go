@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"scrip.dev/scrip/campaign"
@@ -157,15 +158,23 @@ func spoolFile(file io.Reader) (spool *os.File, size int64, sum []byte, err erro
 }
 
 // lockImport keeps others from importing the same file into the same coupon. The
-// lock ends with the connection, so a killed import holds up nobody.
+// lock ends with the connection, so a killed import holds up nobody; the server
+// may take a moment to notice that end, for which this waits.
 func lockImport(ctx context.Context, conn *pgxpool.Conn, couponID int64, sum []byte) (release func(), err error) {
 	const key = `hashtextextended('import ' || $1::bigint || ' ' || encode($2::bytea, 'hex'), 0)`
-	var got bool
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+key+`)`, couponID, sum).Scan(&got); err != nil {
-		return nil, fmt.Errorf("locking the import: %w", err)
-	}
-	if !got {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '3s'`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `SELECT pg_advisory_lock(`+key+`)`, couponID, sum)
+		return err
+	})
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
 		return nil, ErrImportRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking the import: %w", err)
 	}
 	return func() {
 		_, err := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(`+key+`)`, couponID, sum)

@@ -129,7 +129,7 @@ func TestRender_IsBounded(t *testing.T) {
 	}
 	vars := map[string]any{"n": 2_000_000_000, "list": list, "s": "ab"}
 	for body, want := range map[string]error{
-		`{% for i in (1..n) %}{% endfor %}`: template.ErrTooLong,
+		`{% for i in (1..n) %}{% endfor %}`:                                                                              template.ErrTooLong,
 		`{% for i in (1..n) limit: 1000000000 %}{% continue %}{% endfor %}`:                                              template.ErrTooLong,
 		`{% for a in list %}{% for b in list %}{% endfor %}{% endfor %}`:                                                 template.ErrTooLong,
 		`{% tablerow i in (1..n) %}{% endtablerow %}`:                                                                    template.ErrTooLong,

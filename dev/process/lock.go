@@ -4,11 +4,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
-// Lock is held by one process at a time and let go by the kernel when that
-// process ends, however it ends.
+// Lock is held by one process at a time, until Release or until the process ends,
+// however it ends: then the kernel lets go of it.
 type Lock struct{ f *os.File }
+
+// held keeps locks that nobody refers to any more from the garbage collector,
+// which would close their files and so let go of them.
+var held sync.Map // of *Lock
+
+func hold(f *os.File) *Lock {
+	l := &Lock{f}
+	held.Store(l, nil)
+	return l
+}
 
 // TryLock takes the lock at path. ok is false where another process holds it.
 func TryLock(path string) (lock *Lock, ok bool, err error) {
@@ -21,7 +32,7 @@ func TryLock(path string) (lock *Lock, ok bool, err error) {
 		f.Close()
 		return nil, false, wrapLock(path, err)
 	}
-	return &Lock{f}, true, nil
+	return hold(f), true, nil
 }
 
 // WaitLock takes the lock at path, waiting for whoever holds it.
@@ -34,11 +45,14 @@ func WaitLock(path string) (*Lock, error) {
 		f.Close()
 		return nil, wrapLock(path, err)
 	}
-	return &Lock{f}, nil
+	return hold(f), nil
 }
 
 // Release lets the lock go.
-func (l *Lock) Release() { l.f.Close() }
+func (l *Lock) Release() {
+	held.Delete(l)
+	l.f.Close()
+}
 
 func openLock(path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

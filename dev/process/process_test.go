@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -133,6 +134,25 @@ func TestTryLock_RefusesASecondHolder(t *testing.T) {
 	_, ok, err = process.TryLock(path)
 	require.NoError(t, err)
 	require.True(t, ok)
+}
+
+func TestLock_IsHeldThoughNobodyRefersToIt(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	_, ok, err := process.TryLock(path)
+	require.NoError(t, err)
+	require.True(t, ok)
+	// A file that is out of reach is closed by the collector, which lets go of a
+	// lock on it. The second canary dies after everything that died with the first.
+	for range 2 {
+		collected := make(chan struct{})
+		runtime.AddCleanup(new([64]byte), func(c chan struct{}) { close(c) }, collected)
+		runtime.GC()
+		<-collected
+	}
+	_, ok, err = process.TryLock(path)
+	require.NoError(t, err)
+	require.False(t, ok)
 }
 
 func logged(dir, line string) func(context.Context) error {

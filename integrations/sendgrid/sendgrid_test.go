@@ -257,6 +257,7 @@ const events = `[
   {"event":"dropped","reason":"Recipient List over Package Quota","email":"anna@example.com","timestamp":1766310005,"sg_event_id":"e6","scrip_message":"msg_5"},
   {"event":"spamreport","email":"anna@example.com","timestamp":1766310006,"sg_event_id":"e7","scrip_message":"msg_1"},
   {"event":"group_unsubscribe","email":"anna@example.com","timestamp":1766310007,"sg_event_id":"e8","scrip_message":"msg_1"},
+  {"event":"dropped","reason":"Unsubscribed Address","email":"anna@example.com","timestamp":1766310009,"sg_event_id":"e10","scrip_message":"msg_6"},
   {"event":"something_new","email":"anna@example.com","timestamp":1766310008,"sg_event_id":"e9"}
 ]` + "\r\n"
 
@@ -285,10 +286,11 @@ func TestEvents_TellWhatBecameOfEachMessage(t *testing.T) {
 		{MessageID: "msg_1", VendorID: "abc", Status: event.StatusDelivered, At: at(1)},
 		gone(event.Evidence{MessageID: "msg_2", Status: event.StatusBounced, Reason: "bounce 5.1.1", At: at(2)}),
 		{MessageID: "msg_3", Status: event.StatusFailed, Reason: "blocked 4.7.1", At: at(3)},
-		gone(event.Evidence{MessageID: "msg_4", Status: event.StatusFailed, Reason: "bounced_address", At: at(4)}),
+		gone(event.Evidence{MessageID: "msg_4", Status: event.StatusBounced, Reason: "bounced_address", At: at(4)}),
 		{MessageID: "msg_5", Status: event.StatusFailed, Reason: "dropped", At: at(5)},
 		gone(event.Evidence{MessageID: "msg_1", Status: event.StatusComplained, At: at(6)}),
 		gone(event.Evidence{MessageID: "msg_1", Status: event.StatusUnsubscribed, At: at(7)}),
+		gone(event.Evidence{MessageID: "msg_6", Status: event.StatusUnsubscribed, Reason: "unsubscribed_address", At: at(9)}),
 	}, batch.Evidence)
 	require.Len(t, batch.Events, 1)
 	require.Equal(t, event.ContactOptedOut, batch.Events[0].Type)

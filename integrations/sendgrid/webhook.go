@@ -159,8 +159,10 @@ func (w wireEvent) outcome() (status string, suppress, known bool) {
 		}
 		return event.StatusBounced, true, true
 	case "dropped":
-		_, suppressed := dropReasons[w.Reason]
-		return event.StatusFailed, suppressed, true
+		if drop, final := drops[w.Reason]; final {
+			return drop.status, true, true
+		}
+		return event.StatusFailed, false, true
 	case "spamreport":
 		return event.StatusComplained, true, true
 	case "unsubscribe", "group_unsubscribe":
@@ -169,19 +171,21 @@ func (w wireEvent) outcome() (status string, suppress, known bool) {
 	return "", false, false
 }
 
-// dropReasons are those for which SendGrid itself never sends to the address.
-var dropReasons = map[string]string{
-	"Bounced Address":        "bounced_address",
-	"Unsubscribed Address":   "unsubscribed_address",
-	"Spam Reporting Address": "spam_reporting_address",
-	"Invalid":                "invalid_address",
+// drops are the reasons for which SendGrid itself never sends to the address, and
+// what they say of it: somebody who unsubscribed may come back, a mailbox that
+// doesn't exist won't.
+var drops = map[string]struct{ status, reason string }{
+	"Bounced Address":        {event.StatusBounced, "bounced_address"},
+	"Unsubscribed Address":   {event.StatusUnsubscribed, "unsubscribed_address"},
+	"Spam Reporting Address": {event.StatusComplained, "spam_reporting_address"},
+	"Invalid":                {event.StatusBounced, "invalid_address"},
 }
 
 // code gives the reason without the mail server's text, which repeats addresses.
 func (w wireEvent) code() string {
 	switch {
-	case w.Event == "dropped" && dropReasons[w.Reason] != "":
-		return dropReasons[w.Reason]
+	case w.Event == "dropped" && drops[w.Reason].reason != "":
+		return drops[w.Reason].reason
 	case w.Event == "dropped":
 		return "dropped"
 	case w.Event == "bounce" && len(w.Status) <= 16:

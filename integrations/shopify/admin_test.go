@@ -106,8 +106,8 @@ func offer() integrations.Offer {
 
 const (
 	discountID = "gid://shopify/DiscountCodeNode/1"
-	created    = `{"data":{"discountCodeBasicCreate":{"codeDiscountNode":{"id":"` + discountID + `"},"userErrors":[]}}}`
-	taken      = `{"data":{"discountCodeBasicCreate":{"codeDiscountNode":null,"userErrors":[{"code":"TAKEN","field":["code"],"message":"Code TEN-1 is taken"}]}}}`
+	created    = `{"data":{"created":{"codeDiscountNode":{"id":"` + discountID + `"},"userErrors":[]}}}`
+	taken      = `{"data":{"created":{"codeDiscountNode":null,"userErrors":[{"code":"TAKEN","field":["code"],"message":"Code TEN-1 is taken"}]}}}`
 	adding     = `{"data":{"discountRedeemCodeBulkAdd":{"bulkCreation":{"id":"gid://shopify/DiscountRedeemCodeBulkCreation/5"},"userErrors":[]}}}`
 	pending    = `{"data":{"discountRedeemCodeBulkCreation":{"done":false,"codes":{"nodes":[]}}}}`
 	added      = `{"data":{"discountRedeemCodeBulkCreation":{"done":true,"codes":{"nodes":[{"code":"TEN-2","errors":[]}]}}}}`
@@ -132,6 +132,21 @@ func TestIssue_CreatesTheDiscountWithItsFirstCode(t *testing.T) {
 		"title": "cart-10", "code": "TEN-1", "startsAt": "2026-11-21T10:00:00Z", "endsAt": "2026-12-01T00:00:00Z",
 		"context": map[string]any{"all": "ALL"}, "usageLimit": 1.0, "appliesOncePerCustomer": true,
 		"customerGets":       map[string]any{"value": map[string]any{"percentage": 0.1}, "items": map[string]any{"all": true}},
+		"minimumRequirement": map[string]any{"subtotal": map[string]any{"greaterThanOrEqualToSubtotal": "25"}},
+	}, s.got[0].Variables["discount"])
+}
+
+func TestIssue_CreatesAFreeShippingDiscount(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, map[string][]string{"createFreeShipping": {created}})
+	o := offer()
+	o.Percentage, o.FreeShipping, o.EndsAt = decimal.Zero, true, time.Time{}
+	id, err := s.connect(t).Issue(t.Context(), o, "SHIP-1")
+	require.NoError(t, err)
+	require.Equal(t, discountID, id)
+	require.Equal(t, map[string]any{
+		"title": "cart-10", "code": "SHIP-1", "startsAt": "2026-11-21T10:00:00Z", "context": map[string]any{"all": "ALL"},
+		"usageLimit": 1.0, "appliesOncePerCustomer": true, "destination": map[string]any{"all": true},
 		"minimumRequirement": map[string]any{"subtotal": map[string]any{"greaterThanOrEqualToSubtotal": "25"}},
 	}, s.got[0].Variables["discount"])
 }
@@ -178,7 +193,6 @@ func TestIssue_RefusesACodeOfAnotherDiscount(t *testing.T) {
 func TestIssue_RefusesOffersThatTheShopHasNoDiscountFor(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*integrations.Offer){
-		"free_shipping_unsupported": func(o *integrations.Offer) { o.FreeShipping = true },
 		"percentage_over_100":       func(o *integrations.Offer) { o.Percentage = decimal.NewFromInt(101) },
 		"percentage_and_amount":     func(o *integrations.Offer) { o.Amount = decimal.NewFromInt(1) },
 		"no_discount":               func(o *integrations.Offer) { o.Percentage = decimal.Zero },
@@ -224,9 +238,9 @@ func TestQuery_ClassesWhatShopifySays(t *testing.T) {
 		`{"errors":[{"message":"Field 'x' doesn't exist"}]}`:                                                                {integrations.Invalid, 0},
 		`{"errors":"[API] Invalid API key"}`:                                                                                {integrations.Auth, 0},
 		`{"data":`:                                                                                                          {integrations.Unknown, 0},
-		`{"data":{"discountCodeBasicCreate":{"codeDiscountNode":null,"userErrors":[]}}}`:                                    {integrations.Unknown, 0},
-		`{"data":{"discountCodeBasicCreate":{"userErrors":[{"code":"INTERNAL_ERROR","message":"x"}]}}}`:                     {integrations.Unknown, 0},
-		`{"data":{"discountCodeBasicCreate":{"userErrors":[{"code":"VALUE_OUTSIDE_RANGE","message":"must be positive"}]}}}`: {integrations.Invalid, 0},
+		`{"data":{"created":{"codeDiscountNode":null,"userErrors":[]}}}`:                                    {integrations.Unknown, 0},
+		`{"data":{"created":{"userErrors":[{"code":"INTERNAL_ERROR","message":"x"}]}}}`:                     {integrations.Unknown, 0},
+		`{"data":{"created":{"userErrors":[{"code":"VALUE_OUTSIDE_RANGE","message":"must be positive"}]}}}`: {integrations.Invalid, 0},
 	} {
 		s := newShop(t, map[string][]string{"createDiscount": {answer}})
 		_, err := s.connect(t).Issue(t.Context(), offer(), "TEN-1")

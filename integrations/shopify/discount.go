@@ -10,25 +10,21 @@ import (
 
 var hundred = decimal.NewFromInt(100)
 
-// discountInput writes an offer as Shopify's basic discount. A code made on
-// demand has one holder and is used once; usageLimit counts for each code.
+// discountInput writes an offer as Shopify's basic discount, or as its free
+// shipping discount where that is what it gives. A code made on demand has one
+// holder and is used once; usageLimit counts for each code.
 //
 // https://shopify.dev/docs/api/admin-graphql/latest/input-objects/DiscountCodeBasicInput
+// https://shopify.dev/docs/api/admin-graphql/latest/input-objects/DiscountCodeFreeShippingInput
 func discountInput(o integrations.Offer, code string) (input map[string]any, problem string) {
-	value, problem := discountValue(o)
-	if problem != "" {
-		return nil, problem
-	}
-	starts := o.StartsAt
-	if starts.IsZero() {
+	if o.StartsAt.IsZero() {
 		return nil, "starts_at_missing"
 	}
 	input = map[string]any{
 		"title":                  o.Coupon,
 		"code":                   code,
-		"startsAt":               starts.UTC().Format(time.RFC3339),
+		"startsAt":               o.StartsAt.UTC().Format(time.RFC3339),
 		"context":                map[string]any{"all": "ALL"},
-		"customerGets":           map[string]any{"value": value, "items": map[string]any{"all": true}},
 		"usageLimit":             1,
 		"appliesOncePerCustomer": o.PerContact == 1,
 	}
@@ -40,13 +36,17 @@ func discountInput(o integrations.Offer, code string) (input map[string]any, pro
 			"subtotal": map[string]any{"greaterThanOrEqualToSubtotal": o.MinOrder.String()},
 		}
 	}
-	return input, ""
+	if o.FreeShipping {
+		input["destination"] = map[string]any{"all": true}
+		return input, ""
+	}
+	value, problem := discountValue(o)
+	input["customerGets"] = map[string]any{"value": value, "items": map[string]any{"all": true}}
+	return input, problem
 }
 
 func discountValue(o integrations.Offer) (value map[string]any, problem string) {
 	switch {
-	case o.FreeShipping:
-		return nil, "free_shipping_unsupported"
 	case o.Percentage.IsPositive() && o.Amount.IsPositive():
 		return nil, "percentage_and_amount"
 	case o.Percentage.GreaterThan(hundred):

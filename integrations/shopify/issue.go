@@ -10,7 +10,14 @@ import (
 const issuing = "issuing a code"
 
 const createDiscount = `mutation createDiscount($discount: DiscountCodeBasicInput!) {
-  discountCodeBasicCreate(basicCodeDiscount: $discount) {
+  created: discountCodeBasicCreate(basicCodeDiscount: $discount) {
+    codeDiscountNode { id }
+    userErrors { code field message }
+  }
+}`
+
+const createFreeShipping = `mutation createFreeShipping($discount: DiscountCodeFreeShippingInput!) {
+  created: discountCodeFreeShippingCreate(freeShippingCodeDiscount: $discount) {
     codeDiscountNode { id }
     userErrors { code field message }
   }
@@ -74,9 +81,13 @@ func (a *Admin) create(ctx context.Context, o integrations.Offer, code string) (
 		Created struct {
 			Node   *node      `json:"codeDiscountNode"`
 			Errors userErrors `json:"userErrors"`
-		} `json:"discountCodeBasicCreate"`
+		} `json:"created"`
 	}
-	if err := a.query(ctx, issuing, createDiscount, map[string]any{"discount": input}, &data); err != nil {
+	document := createDiscount
+	if o.FreeShipping {
+		document = createFreeShipping
+	}
+	if err := a.query(ctx, issuing, document, map[string]any{"discount": input}, &data); err != nil {
 		return "", err
 	}
 	if len(data.Created.Errors) > 0 {

@@ -20,6 +20,15 @@ schema { query: QueryRoot mutation: Mutation }
 
 enum DiscountBuyerSelection { ALL }
 input DiscountContextInput { all: DiscountBuyerSelection customers: DiscountCustomersInput customerSegments: DiscountCustomerSegmentsInput }
+input DiscountShippingDestinationSelectionInput { all: Boolean }
+input DiscountCodeFreeShippingInput {
+  title: String code: String startsAt: DateTime endsAt: DateTime usageLimit: Int appliesOncePerCustomer: Boolean
+  context: DiscountContextInput minimumRequirement: DiscountMinimumRequirementInput destination: DiscountShippingDestinationSelectionInput
+}
+type DiscountCodeFreeShippingCreatePayload { codeDiscountNode: DiscountCodeNode userErrors: [DiscountUserError!]! }
+type DiscountCodeFreeShipping { title: String! codes(first: Int, query: String): DiscountRedeemCodeConnection! }
+extend union DiscountCode = DiscountCodeFreeShipping
+extend type Mutation { discountCodeFreeShippingCreate(freeShippingCodeDiscount: DiscountCodeFreeShippingInput!): DiscountCodeFreeShippingCreatePayload }
 extend input DiscountCodeBasicInput { context: DiscountContextInput tags: [String!] }
 
 extend input WebhookSubscriptionInput { uri: String }
@@ -43,7 +52,7 @@ func TestDocuments_AreValidInShopifysSchema(t *testing.T) {
 	const nothing = `{"data":{"webhookSubscriptions":{"nodes":[{"id":"1","topic":"ORDERS_CREATE","uri":"x","format":"JSON"},
 		{"id":"2","topic":"ORDERS_CREATE","uri":"y","format":"JSON"}],"pageInfo":{}}}}`
 	s := newShop(t, map[string][]string{
-		"createDiscount": {created}, "addCode": {adding}, "codeAdded": {added}, "removeCode": {removed},
+		"createDiscount": {created}, "createFreeShipping": {created}, "addCode": {adding}, "codeAdded": {added}, "removeCode": {removed},
 		"findCode": {found(discountID, "cart-10", "TEN-1")}, "check": {`{"data":{}}`}, "listSubscriptions": {nothing},
 		"createSubscription": {`{"data":{}}`}, "updateSubscription": {`{"data":{}}`}, "deleteSubscription": {`{"data":{}}`},
 	})
@@ -57,7 +66,7 @@ func TestDocuments_AreValidInShopifysSchema(t *testing.T) {
 		require.NoError(t, err, "%s: %v", g.operation(), g.Variables)
 		seen[g.operation()] = true
 	}
-	require.Len(t, seen, 10, "every document was sent: %v", seen)
+	require.Len(t, seen, 11, "every document was sent: %v", seen)
 }
 
 func everything(t *testing.T, shop admin) {
@@ -67,6 +76,9 @@ func everything(t *testing.T, shop admin) {
 	o := offer()
 	o.Percentage, o.Amount = decimal.Zero, decimal.RequireFromString("5.50")
 	_, err = shop.Issue(t.Context(), o, "FIVE-1")
+	require.NoError(t, err)
+	o.Amount, o.FreeShipping = decimal.Zero, true
+	_, err = shop.Issue(t.Context(), o, "SHIP-1")
 	require.NoError(t, err)
 	o.ExternalID = discountID
 	_, err = shop.Issue(t.Context(), o, "TEN-2")

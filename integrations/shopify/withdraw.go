@@ -17,6 +17,7 @@ const findCode = `query findCode($code: String!, $search: String!) {
     id
     codeDiscount {
       ... on DiscountCodeBasic { title codes(first: 5, query: $search) { nodes { id code } } }
+      ... on DiscountCodeFreeShipping { title codes(first: 5, query: $search) { nodes { id code } } }
     }
   }
 }`
