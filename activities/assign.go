@@ -12,18 +12,13 @@ import (
 // Assign gives the journey a code without a message. One journey has one code of
 // a coupon, however often it is asked for, unless the step says `new`.
 func (a *Activities) Assign(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err != nil {
-		return Result{}, a.wrap(ctx, "assigning a code", step, err)
-	}
-	if result, held := s.held(); held {
-		return result, a.wrap(ctx, "assigning a code", step, a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, result.Reason))
-	}
-	code, result, err := a.claim(ctx, s, *s.doc.Assign)
-	if err != nil || result.Status != "" {
-		return result, a.wrap(ctx, "assigning a code", step, err)
-	}
-	return Result{Status: Done, Expiry: code.ExpiresAt}, nil
+	return a.perform(ctx, "assigning a code", step, func(s *scene) (Result, error) {
+		code, result, err := a.claim(ctx, s, *s.doc.Assign)
+		if err != nil || result.Status != "" {
+			return result, err
+		}
+		return Result{Status: Done, Expiry: code.ExpiresAt}, nil
+	})
 }
 
 func claimOf(coupon string) campaign.AssignDoc { return campaign.AssignDoc{Coupon: coupon} }
@@ -98,15 +93,13 @@ func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code
 
 // Withdraw makes this journey's code of a coupon unusable, here and in its shop.
 func (a *Activities) Withdraw(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err != nil {
-		return Result{}, a.wrap(ctx, "withdrawing a code", step, err)
-	}
-	codes, err := a.Store.WithdrawJourneyCode(ctx, s.Journey, s.doc.Withdraw)
-	if err == nil {
-		err = a.withdrawInShop(ctx, codes)
-	}
-	return Result{Status: Done}, a.wrap(ctx, "withdrawing a code", step, err)
+	return a.perform(ctx, "withdrawing a code", step, func(s *scene) (Result, error) {
+		codes, err := a.Store.WithdrawJourneyCode(ctx, s.Journey, s.doc.Withdraw)
+		if err != nil {
+			return Result{}, err
+		}
+		return Result{Status: Done}, a.withdrawInShop(ctx, codes)
+	})
 }
 
 func (a *Activities) withdrawInShop(ctx context.Context, codes []store.ShopCode) error {

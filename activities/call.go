@@ -19,12 +19,7 @@ const callAttempts = 10
 // request may be repeated; it names journey and step so that the other system
 // can tell.
 func (a *Activities) Call(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err != nil {
-		return Result{}, a.wrap(ctx, "calling another system", step, err)
-	}
-	result, err := a.callOut(ctx, s)
-	return result, a.wrap(ctx, "calling another system", step, err)
+	return a.perform(ctx, "calling another system", step, func(s *scene) (Result, error) { return a.callOut(ctx, s) })
 }
 
 func (a *Activities) callOut(ctx context.Context, s *scene) (Result, error) {

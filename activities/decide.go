@@ -10,12 +10,7 @@ import (
 // Decide evaluates the condition of an `if`. A condition that fails at run time
 // parks the journey: the campaign or the data can be mended.
 func (a *Activities) Decide(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err != nil {
-		return Result{}, a.wrap(ctx, "deciding", step, err)
-	}
-	result, err := a.decide(ctx, s)
-	return result, a.wrap(ctx, "deciding", step, err)
+	return a.perform(ctx, "deciding", step, func(s *scene) (Result, error) { return a.decide(ctx, s) })
 }
 
 func (a *Activities) decide(ctx context.Context, s *scene) (Result, error) {
@@ -30,11 +25,6 @@ func (a *Activities) decide(ctx context.Context, s *scene) (Result, error) {
 	if err != nil {
 		a.Log.WarnContext(ctx, "a condition can't be evaluated", "journey", s.Journey, "step", s.ID, "condition", s.doc.If.Source())
 		return a.park(ctx, s, ExpressionError)
-	}
-	if s.journey.State == "parked" {
-		if err := a.Store.UnparkJourney(ctx, a.Store.Pool, s.Journey); err != nil {
-			return Result{}, err
-		}
 	}
 	return Result{Status: Done, Holds: holds}, nil
 }

@@ -35,6 +35,11 @@ func (a *Activities) load(ctx context.Context, step Step) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
+	if journey.State == "parked" {
+		if err := a.Store.UnparkJourney(ctx, a.Store.Pool, journey.ID); err != nil {
+			return nil, err
+		}
+	}
 	return &scene{Step: step, journey: journey, version: version, doc: version.Program.Docs[step.Index], contact: contact}, nil
 }
 
@@ -49,12 +54,19 @@ func (a *Activities) zone(s *scene) *time.Location {
 	return s.contact.Location(fallback)
 }
 
-// held is the answer of every acting step while its campaign is paused.
-func (s *scene) held() (Result, bool) {
-	if s.journey.CampaignState == "paused" {
-		return Result{Status: Held, Reason: CampaignPaused}, true
+// perform loads the scene of a step that changes something, holds it while its
+// campaign is paused, and keeps what is private out of the error.
+func (a *Activities) perform(ctx context.Context, doing string, step Step, do func(*scene) (Result, error)) (Result, error) {
+	s, err := a.load(ctx, step)
+	if err != nil {
+		return Result{}, a.wrap(ctx, doing, step, err)
 	}
-	return Result{}, false
+	if s.journey.CampaignState == "paused" {
+		result, err := a.park(ctx, s, CampaignPaused)
+		return result, a.wrap(ctx, doing, step, err)
+	}
+	result, err := do(s)
+	return result, a.wrap(ctx, doing, step, err)
 }
 
 // park says in Postgres that the journey is held until something is mended, so

@@ -16,11 +16,9 @@ import (
 // goes through the same ledger as messages to people, so a retry doesn't write
 // twice; what can't be sent is skipped and never stops a journey.
 func (a *Activities) Notify(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err == nil {
-		err = a.notify(ctx, s)
-	}
-	return Result{Status: Done}, a.wrap(ctx, "notifying a team", step, err)
+	return a.perform(ctx, "notifying a team", step, func(s *scene) (Result, error) {
+		return Result{Status: Done}, a.notify(ctx, s)
+	})
 }
 
 func (a *Activities) notify(ctx context.Context, s *scene) error {

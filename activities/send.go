@@ -19,20 +19,10 @@ const defaultLate = 24 * time.Hour
 // it carries; then it calls the vendor. A message that doesn't go is a row with
 // one reason.
 func (a *Activities) Send(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err != nil {
-		return Result{}, a.wrap(ctx, "sending", step, err)
-	}
-	result, err := a.send(ctx, s)
-	return result, a.wrap(ctx, "sending", step, err)
+	return a.perform(ctx, "sending", step, func(s *scene) (Result, error) { return a.send(ctx, s) })
 }
 
 func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
-	if s.journey.State == "parked" {
-		if err := a.Store.UnparkJourney(ctx, a.Store.Pool, s.Journey); err != nil {
-			return Result{}, err
-		}
-	}
 	m := store.Message{
 		SendKey: s.Journey + "/" + s.ID, JourneyID: s.Journey, Step: s.ID, ContactID: s.contact.ID,
 		Channel: s.doc.Send.Channel, Kind: s.doc.Send.Kind, Template: s.doc.Send.Template, TimeZone: a.zone(s).String(),

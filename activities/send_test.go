@@ -76,11 +76,12 @@ func (v *vendor) calls() int {
 
 type connections struct {
 	outlet activities.Outlet
+	caller integrations.Caller
 }
 
 func (c *connections) Outlet(string, string) (activities.Outlet, bool) { return c.outlet, true }
 func (c *connections) Issuer(string) (integrations.Issuer, bool)       { return nil, false }
-func (c *connections) Caller(string) (integrations.Caller, bool)       { return nil, false }
+func (c *connections) Caller(string) (integrations.Caller, bool)       { return c.caller, c.caller != nil }
 func (c *connections) Sent(string, string, string)                     {}
 func (c *connections) Skipped(string, string)                          {}
 func (c *connections) Claimed(string, string, time.Duration)           {}
@@ -108,7 +109,8 @@ func setup(t *testing.T) *desk {
 	d.outlets = &connections{outlet: activities.Outlet{Name: "email", Channel: d.vendor, EvidenceWindow: 15 * time.Minute,
 		Open: func(string) bool { return true }}}
 	d.hands = &activities.Activities{Store: s, Connections: d.outlets, Observe: d.outlets, Log: discard,
-		Project: activities.Project{Zone: time.UTC, PublicURL: "https://shop.example.com"}}
+		Project: activities.Project{Zone: time.UTC, PublicURL: "https://shop.example.com",
+			Teams: map[string][]string{"sales": {"a@example.com", "b@example.com"}}}}
 	var suite testsuite.WorkflowTestSuite
 	d.env = suite.NewTestActivityEnvironment()
 	d.env.RegisterActivity(d.hands)

@@ -4,18 +4,14 @@ import "context"
 
 // Tag puts the step's tags on the contact.
 func (a *Activities) Tag(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err == nil {
-		err = a.Store.AddTags(ctx, a.Store.Pool, s.contact.ID, s.doc.Tags)
-	}
-	return Result{Status: Done}, a.wrap(ctx, "tagging", step, err)
+	return a.perform(ctx, "tagging", step, func(s *scene) (Result, error) {
+		return Result{Status: Done}, a.Store.AddTags(ctx, a.Store.Pool, s.contact.ID, s.doc.Tags)
+	})
 }
 
 // Untag takes the step's tags off the contact.
 func (a *Activities) Untag(ctx context.Context, step Step) (Result, error) {
-	s, err := a.load(ctx, step)
-	if err == nil {
-		err = a.Store.RemoveTags(ctx, a.Store.Pool, s.contact.ID, s.doc.Tags)
-	}
-	return Result{Status: Done}, a.wrap(ctx, "untagging", step, err)
+	return a.perform(ctx, "untagging", step, func(s *scene) (Result, error) {
+		return Result{Status: Done}, a.Store.RemoveTags(ctx, a.Store.Pool, s.contact.ID, s.doc.Tags)
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5"
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
@@ -160,12 +159,8 @@ func (a *api) rollBackCode(ctx context.Context, in *struct {
 		Order string `json:"order" minLength:"1" maxLength:"200" doc:"the shop's order id"`
 	}
 }) (*answer[rolledBack], error) {
-	undone, err := guarded(a, ctx, in.CodePath, func() (undone []store.Redemption, err error) {
-		err = a.Store.InTx(ctx, func(tx pgx.Tx) error {
-			undone, err = a.Store.RollBack(ctx, tx, store.RollBackRequest{Realm: in.Shop, OrderKey: in.Body.Order, Code: in.Code})
-			return err
-		})
-		return undone, err
+	undone, err := guarded(a, ctx, in.CodePath, func() ([]store.Redemption, error) {
+		return a.Store.Unredeem(ctx, store.RollBackRequest{Realm: in.Shop, OrderKey: in.Body.Order, Code: in.Code})
 	})
 	if err != nil {
 		return nil, err

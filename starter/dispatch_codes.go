@@ -23,15 +23,13 @@ func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, cont
 		return nil, err
 	}
 	about := &aboutCode{}
-	if e.Code != "" {
-		holders, err := b.Store.CodeHolders(ctx, b.tx, realm(d, e), e.Code, contactID)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range holders {
-			about.journeys = append(about.journeys, h.JourneyIDs...)
-			about.contact, coupon = h.ContactID, h.Coupon
-		}
+	holders, err := b.holders(ctx, d, e, contactID)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holders {
+		about.journeys = append(about.journeys, h.JourneyIDs...)
+		about.contact, coupon = h.ContactID, h.Coupon
 	}
 	if e.Fields == nil {
 		e.Fields = map[string]any{}
@@ -42,6 +40,19 @@ func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, cont
 		}
 	}
 	return about, nil
+}
+
+// holders finds whom an event about a code concerns. What ends one claim of a
+// shared code, its expiry, leaves the contact's other claims of it alone.
+func (b *batch) holders(ctx context.Context, d store.Delivery, e *event.Event, contactID string) ([]store.Holder, error) {
+	assignment, named := e.Fields["assignment_id"].(float64)
+	switch {
+	case named && d.Connection == store.ConnectionScrip:
+		return b.Store.AssignmentHolders(ctx, b.tx, int64(assignment))
+	case e.Code == "":
+		return nil, nil
+	}
+	return b.Store.CodeHolders(ctx, b.tx, realm(d, e), e.Code, contactID)
 }
 
 // recordCode writes what happened to the code; news says whether it was not known.
@@ -65,9 +76,14 @@ func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event
 		if err != nil || len(undone) == 0 {
 			return "", false, err
 		}
-		if e.Code == "" {
-			e.Code = undone[0].Code
+		// An order without a named code may have had several; the others are events
+		// of their own.
+		for _, other := range undone[1:] {
+			if err := store.RaiseRolledBack(ctx, b.tx, other); err != nil {
+				return "", false, err
+			}
 		}
+		e.Code = undone[0].Code
 		return undone[0].Coupon, true, nil
 	}
 	return "", true, nil

@@ -102,9 +102,19 @@ func (s *Store) CodeHolders(ctx context.Context, q Querier, realm, code, contact
 	if err != nil {
 		return nil, err
 	}
+	return queryHolders(ctx, q, holdersOf, c.batchID, c.pos, contactID)
+}
+
+// AssignmentHolders says whose code one assignment is, whoever else holds the
+// same shared code.
+func (s *Store) AssignmentHolders(ctx context.Context, q Querier, assignmentID int64) ([]Holder, error) {
+	return queryHolders(ctx, q, `a.id = $1 AND a.returned_at IS NULL`, assignmentID)
+}
+
+func queryHolders(ctx context.Context, q Querier, where string, args ...any) ([]Holder, error) {
 	rows, err := q.Query(ctx, `SELECT a.id, coalesce(a.journey_id, ''), coalesce(a.contact_id, ''), cp.name, a.state,
 			ARRAY(SELECT s.journey_id FROM assignment_share s WHERE s.assignment_id = a.id ORDER BY s.created_at)
-		FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id WHERE `+holdersOf+` ORDER BY a.id`, c.batchID, c.pos, contactID)
+		FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id WHERE `+where+` ORDER BY a.id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("looking up a code's holders: %w", err)
 	}

@@ -92,7 +92,8 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 		}
 		if e.Settle {
 			var redeemed bool
-			if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM redemption WHERE journey_id = $1 AND state = 'redeemed')`,
+			if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM redemption WHERE state = 'redeemed'
+				AND (journey_id = $1 OR assignment_id IN (SELECT assignment_id FROM assignment_share WHERE journey_id = $1)))`,
 				e.Journey).Scan(&redeemed); err != nil {
 				return err
 			}
@@ -179,8 +180,12 @@ func (s *Store) RaiseByHand(ctx context.Context, kind, journeyID, order string) 
 			return err
 		}
 		code := codes[len(codes)-1]
+		coupon, err := s.Coupon(ctx, tx, code.Coupon)
+		if err != nil {
+			return err
+		}
 		e := event.Event{Type: kind, OccurredAt: time.Now().UTC(), Code: code.Code,
-			Person: event.Person{Identities: []event.Identity{ContactIdentity(journey.ContactID)}}, Fields: map[string]any{"by_hand": true, "coupon": code.Coupon}}
+			Person: event.Person{Identities: []event.Identity{ContactIdentity(journey.ContactID)}}, Fields: map[string]any{"by_hand": true, "coupon": code.Coupon, "realm": coupon.Realm}}
 		key := kind + ":manual:" + journeyID
 		if kind == event.CodeRedeemed {
 			e.Order = &event.Order{ID: order}

@@ -51,6 +51,7 @@ func (u Use) normalised() Use {
 type Redemption struct {
 	ID           string
 	Coupon, Code string
+	Realm        string // the shop connection whose code it is; "" any
 	OrderKey     string
 	AssignmentID int64  // 0: nobody held it
 	JourneyID    string // the holder's; "" none
@@ -62,22 +63,27 @@ type Redemption struct {
 	Flag         Reason // why Scrip would have refused it; "" nothing
 	Source       string
 	At           time.Time
+	RolledBackAt time.Time // zero: it stands
 }
 
-const redemptionSelect = `SELECT r.id, cp.name, c.code, r.order_key, coalesce(r.assignment_id, 0), coalesce(r.journey_id, ''),
-		coalesce(r.contact_id, ''), coalesce(r.total, 0), coalesce(r.discount, 0), r.currency, r.state, r.flag, r.source, r.at
+const redemptionSelect = `SELECT r.id, cp.name, c.code, c.realm, r.order_key, coalesce(r.assignment_id, 0), coalesce(r.journey_id, ''),
+		coalesce(r.contact_id, ''), coalesce(r.total, 0), coalesce(r.discount, 0), r.currency, r.state, r.flag, r.source, r.at,
+		r.rolled_back_at
 	FROM redemption r JOIN coupon cp ON cp.id = r.coupon_id JOIN code c ON c.batch_id = r.batch_id AND c.pos = r.pos `
 
 func scanRedemption(row pgx.Row) (r Redemption, err error) {
-	err = row.Scan(&r.ID, &r.Coupon, &r.Code, &r.OrderKey, &r.AssignmentID, &r.JourneyID, &r.ContactID, &r.Total, &r.Discount,
-		&r.Currency, &r.State, &r.Flag, &r.Source, &r.At)
+	var undone *time.Time
+	err = row.Scan(&r.ID, &r.Coupon, &r.Code, &r.Realm, &r.OrderKey, &r.AssignmentID, &r.JourneyID, &r.ContactID, &r.Total, &r.Discount,
+		&r.Currency, &r.State, &r.Flag, &r.Source, &r.At, &undone)
+	r.RolledBackAt = orZero(undone)
 	return r, notFound(err)
 }
 
 // Redeem uses a code in an order for a shop that asks Scrip itself. It is exact
 // under any concurrency: no limit is ever passed. A refusal is a *Refused with
 // the first Reason that holds. The same code and order again give the same
-// redemption. code.redeemed is raised in the same transaction.
+// redemption, unless it was rolled back: then it is a use like a new one.
+// code.redeemed is raised in the same transaction.
 func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 	use = use.normalised()
 	if use.OrderKey == "" {
@@ -89,7 +95,7 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 		if err != nil {
 			return err
 		}
-		if r, err = st.sameOrder(ctx, tx, use.OrderKey); !errors.Is(err, ErrNotFound) {
+		if r, err = st.sameOrder(ctx, tx, use.OrderKey); !errors.Is(err, ErrNotFound) && (err != nil || r.State == "redeemed") {
 			return err
 		}
 		if reason := st.refuse(use, true); reason != "" {
@@ -104,15 +110,23 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 }
 
 func (s *Store) raiseRedeemed(ctx context.Context, tx pgx.Tx, r Redemption, use Use) error {
-	order := event.Order{ID: r.OrderKey, Total: r.Total, Discount: r.Discount, Currency: r.Currency}
-	e := event.Event{Type: event.CodeRedeemed, OccurredAt: use.At, Code: r.Code, Order: &order, Fields: map[string]any{
-		"code": r.Code, "coupon": r.Coupon, "order_id": r.OrderKey, "contact_id": r.ContactID,
-		"total": order.Total.InexactFloat64(), "discount": order.Discount.InexactFloat64(), "currency": order.Currency,
-	}}
+	e := r.event(event.CodeRedeemed, use.At)
 	if use.ContactID != "" {
 		e.Person.Identities = []event.Identity{ContactIdentity(use.ContactID)}
 	}
-	return RaiseEvent(ctx, tx, e, event.CodeRedeemed+":"+r.ID)
+	return RaiseEvent(ctx, tx, e, fmt.Sprintf("%s:%s:%d", e.Type, r.ID, e.OccurredAt.UnixMicro()))
+}
+
+// event is what the redemption, or its end, is told as; its fields are those that
+// a shop's own webhook gives.
+func (r Redemption) event(kind string, at time.Time) event.Event {
+	order := event.Order{ID: r.OrderKey, Total: r.Total, Discount: r.Discount, Currency: r.Currency}
+	total, discount := r.Total.InexactFloat64(), r.Discount.InexactFloat64()
+	return event.Event{Type: kind, OccurredAt: at, Code: r.Code, Order: &order, Fields: map[string]any{
+		"code": r.Code, "coupon": r.Coupon, "realm": r.Realm, "order_id": r.OrderKey, "contact_id": r.ContactID,
+		"total": total, "discount": discount, "currency": r.Currency, "code_discount": discount,
+		"order": map[string]any{"id": r.OrderKey, "total": total, "discount": discount, "currency": r.Currency, "recurring": false},
+	}}
 }
 
 // CodeStanding is what a shop is told of a code that may be used.

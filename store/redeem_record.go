@@ -135,7 +135,7 @@ func (st *standing) complete(ctx context.Context, q Querier, use Use, known Rede
 // record writes a new redemption and counts it.
 func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason) (Redemption, error) {
 	r := Redemption{
-		ID: NewID(RedemptionID), Coupon: st.coupon.Name, Code: st.code.code, OrderKey: use.OrderKey, ContactID: st.contact(),
+		ID: NewID(RedemptionID), Coupon: st.coupon.Name, Code: st.code.code, Realm: st.code.realm, OrderKey: use.OrderKey, ContactID: st.contact(),
 		State: "redeemed", Flag: flag, Source: use.Source, At: use.At,
 	}
 	if st.holder != nil {
@@ -145,11 +145,16 @@ func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason)
 		r.Total, r.Discount, r.Currency = use.Order.Total, use.Order.Discount, use.Order.Currency
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO redemption (id, batch_id, pos, order_key, coupon_id, assignment_id, journey_id, contact_id, total, discount,
+	// A use that was rolled back and happens after all keeps its row.
+	batch.Queue(`INSERT INTO redemption AS was (id, batch_id, pos, order_key, coupon_id, assignment_id, journey_id, contact_id, total, discount,
 			currency, flag, source, at)
-		VALUES ($1, $2, $3, $4, $5, nullif($6, 0), nullif($7, ''), nullif($8, ''), $9, $10, $11, $12, $13, $14)`,
+		VALUES ($1, $2, $3, $4, $5, nullif($6, 0), nullif($7, ''), nullif($8, ''), $9, $10, $11, $12, $13, $14)
+		ON CONFLICT (batch_id, pos, order_key) DO UPDATE SET state = 'redeemed', rolled_back_at = NULL, assignment_id = excluded.assignment_id,
+			journey_id = excluded.journey_id, contact_id = excluded.contact_id, total = excluded.total, discount = excluded.discount,
+			currency = excluded.currency, flag = excluded.flag, source = excluded.source, at = excluded.at
+			WHERE was.state = 'rolled_back' RETURNING id`,
 		r.ID, st.code.batchID, st.code.pos, r.OrderKey, st.coupon.ID, r.AssignmentID, r.JourneyID, r.ContactID, r.Total, r.Discount,
-		r.Currency, r.Flag, r.Source, r.At)
+		r.Currency, r.Flag, r.Source, r.At).QueryRow(func(row pgx.Row) error { return row.Scan(&r.ID) })
 	if r.ContactID != "" {
 		batch.Queue(`INSERT INTO coupon_contact_use (coupon_id, contact_id, uses) VALUES ($1, $2, 1)
 			ON CONFLICT (coupon_id, contact_id) DO UPDATE SET uses = coupon_contact_use.uses + 1`, st.coupon.ID, r.ContactID)

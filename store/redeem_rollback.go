@@ -37,6 +37,33 @@ func (s *Store) RollBack(ctx context.Context, q Querier, request RollBackRequest
 	return undone, nil
 }
 
+// Unredeem is RollBack for a shop that asks Scrip itself: code.rolled_back is
+// raised for each use that was taken back, in the same transaction.
+func (s *Store) Unredeem(ctx context.Context, request RollBackRequest) (undone []Redemption, err error) {
+	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		if undone, err = s.RollBack(ctx, tx, request); err != nil {
+			return err
+		}
+		for _, r := range undone {
+			if err := RaiseRolledBack(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return undone, err
+}
+
+// RaiseRolledBack tells of a use that was taken back, in the transaction that
+// took it back.
+func RaiseRolledBack(ctx context.Context, q Querier, r Redemption) error {
+	e := r.event(event.CodeRolledBack, r.RolledBackAt)
+	if r.ContactID != "" {
+		e.Person.Identities = []event.Identity{ContactIdentity(r.ContactID)}
+	}
+	return RaiseEvent(ctx, q, e, fmt.Sprintf("%s:%s:%d", e.Type, r.ID, e.OccurredAt.UnixMicro()))
+}
+
 func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest) ([]Redemption, error) {
 	anywhere := request.Realm == "" || request.Realm == ConnectionAPI || request.Realm == ConnectionScrip
 	rows, err := tx.Query(ctx, `SELECT c.code, c.realm FROM redemption r JOIN code c ON c.batch_id = r.batch_id AND c.pos = r.pos
@@ -66,7 +93,7 @@ func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest
 		if err := st.undo(ctx, tx, r, request.At); err != nil {
 			return nil, err
 		}
-		r.State = "rolled_back"
+		r.State, r.RolledBackAt = "rolled_back", request.At
 		undone = append(undone, r)
 	}
 	return undone, nil

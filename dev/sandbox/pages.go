@@ -26,7 +26,7 @@ var templates = func() map[string]*template.Template {
 	}
 	layout := template.Must(template.New("layout.html").Funcs(functions).ParseFS(pageFiles, "pages/layout.html"))
 	set := map[string]*template.Template{}
-	for _, page := range []string{"overview", "inbox", "mail", "phone", "shop"} {
+	for _, page := range []string{"overview", "inbox", "mail", "missing", "phone", "shop"} {
 		set[page] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+page+".html"))
 	}
 	return set
@@ -68,6 +68,10 @@ type view struct {
 }
 
 func (s *Sandbox) show(w http.ResponseWriter, page string, v view) {
+	s.showAs(w, http.StatusOK, page, v)
+}
+
+func (s *Sandbox) showAs(w http.ResponseWriter, status int, page string, v view) {
 	var b bytes.Buffer
 	if err := templates[page].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		s.o.Logger.Error("sandbox: showing a page", "page", page, "error", err)
@@ -77,6 +81,7 @@ func (s *Sandbox) show(w http.ResponseWriter, page string, v view) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
+	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
 }
 
@@ -89,11 +94,20 @@ func (s *Sandbox) overviewPage(w http.ResponseWriter, _ *http.Request) {
 	hooks := s.Webhooks()
 	s.show(w, "overview", view{Title: "Sandbox", Active: "overview", Page: map[string]any{
 		"Emails": count["email"], "SMS": count["sms"], "Orders": len(s.shop.listOrders()), "Codes": s.shopify.countCodes(),
-		"URL": s.o.PublicURL, "Webhooks": hooks[:min(len(hooks), 15)], "Faults": s.Faults(), "Mail": mailBehaviours, "Phone": phoneBehaviours,
+		"URL": s.o.PublicURL, "Journeys": s.journeysURL(), "Webhooks": hooks[:min(len(hooks), 15)], "Faults": s.Faults(), "Mail": mailBehaviours, "Phone": phoneBehaviours,
 		"Endpoints": [][2]string{
 			{"SendGrid", s.o.PublicURL + sendGridBase}, {"Twilio", s.o.PublicURL + twilioBase}, {"Shopify", s.o.PublicURL + shopifyBase},
 		},
 	}})
+}
+
+// journeysURL is the Temporal UI's list of journeys, without the workflows that
+// keep the house.
+func (s *Sandbox) journeysURL() string {
+	if s.o.TemporalUI == "" {
+		return ""
+	}
+	return s.o.TemporalUI + "/namespaces/default/workflows?query=" + escape(`WorkflowType="Journey"`)
 }
 
 func (s *shopify) countCodes() int {
@@ -117,7 +131,7 @@ var linkForm = regexp.MustCompile(`https?://[^\s"'<>)]+`)
 func (s *Sandbox) mailPage(w http.ResponseWriter, r *http.Request) {
 	m, ok := s.messages.get(r.PathValue("id"))
 	if !ok || m.Channel != "email" {
-		http.Error(w, "There is no such mail.", http.StatusNotFound)
+		s.showAs(w, http.StatusNotFound, "missing", view{Title: "No such mail", Active: "inbox", Page: "There is no such mail"})
 		return
 	}
 	s.opened(m)

@@ -33,12 +33,11 @@ func (s *Sandbox) phonePage(w http.ResponseWriter, r *http.Request) {
 	for _, number := range order {
 		list = append(list, byNumber[number])
 	}
-	var open *conversation
-	if len(list) > 0 {
-		open = list[0]
-	}
-	if chosen := byNumber[r.URL.Query().Get("number")]; chosen != nil {
-		open = chosen
+	open := byNumber[r.URL.Query().Get("number")]
+	if open == nil && len(list) > 0 {
+		// An open page stays with its number, whoever is written to next.
+		http.Redirect(w, r, "/sandbox/phone?number="+escape(list[0].Number), http.StatusSeeOther)
+		return
 	}
 	s.show(w, "phone", view{Title: "Phone", Active: "phone", Problem: r.URL.Query().Get("problem"), Page: map[string]any{"Conversations": list, "Open": open}})
 }

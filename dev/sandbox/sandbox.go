@@ -40,6 +40,9 @@ type Options struct {
 	// Delay is between taking a message and each of its webhooks. Zero means 800 ms,
 	// negative means none.
 	Delay time.Duration
+	// TemporalUI is the base address of Temporal's UI, for links to it; empty where
+	// it isn't known.
+	TemporalUI string
 	// LookUpCode tells of codes that are not made through the Shopify API, such as
 	// shared and imported ones. nil: there are none.
 	LookUpCode func(ctx context.Context, code string) (Terms, bool, error)

@@ -29,7 +29,11 @@ type problem string
 
 func (p problem) Error() string { return string(p) }
 
-const errShop = problem("Something went wrong in the shop; look at Scrip's log.")
+const (
+	errShop      = problem("Something went wrong in the shop; look at Scrip's log.")
+	errEmptyCart = problem("Put something into the cart first.")
+	errNobody    = problem("Say who you are first: save an e-mail address or a phone number.")
+)
 
 // shopAction runs an action on the visitor's cart and shows the shop again.
 func (s *Sandbox) shopAction(do action) http.HandlerFunc {
@@ -41,12 +45,12 @@ func (s *Sandbox) shopAction(do action) http.HandlerFunc {
 		}
 		c := s.cart(w, r)
 		notice, err := do(w, r, c)
-		query := "notice=" + escape(notice)
+		target := "/sandbox/shop?notice=" + escape(notice)
 		if err != nil {
-			query = "problem=" + escape(err.Error())
+			target = "/sandbox/shop?problem=" + escape(err.Error())
 		}
 		s.watchers.notify()
-		http.Redirect(w, r, "/sandbox/shop?"+query, http.StatusSeeOther)
+		http.Redirect(w, r, target, http.StatusSeeOther)
 	}
 }
 
@@ -101,7 +105,10 @@ func (s *Sandbox) changeCart(_ http.ResponseWriter, r *http.Request, c Checkout)
 	case n > 0:
 		c.Lines = append(c.Lines, Line{ProductID: p.ID, SKU: p.SKU, Title: p.Title, Quantity: n, Price: p.Price})
 	}
-	return "", s.updated(c)
+	if n == 0 {
+		return p.Title + " is taken out of the cart.", s.updated(c)
+	}
+	return p.Title + " is in your cart.", s.updated(c)
 }
 
 // updated keeps a changed checkout and, once the shop knows whose it is, tells
@@ -157,7 +164,7 @@ func (s *Sandbox) applyCode(_ http.ResponseWriter, r *http.Request, c Checkout) 
 		return "", problem("Type a discount code first.")
 	}
 	if len(c.Lines) == 0 {
-		return "", problem("Put something into the cart first.")
+		return "", errEmptyCart
 	}
 	terms, err := s.lookUp(r.Context(), c, code)
 	if err != nil {

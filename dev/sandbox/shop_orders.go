@@ -8,10 +8,10 @@ import (
 // buy makes an order, then pays it, as a shop does.
 func (s *Sandbox) buy(w http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
 	if len(c.Lines) == 0 {
-		return "", problem("Put something into the cart first.")
+		return "", errEmptyCart
 	}
 	if c.Customer.ID() == 0 {
-		return "", problem("Say who you are first: an e-mail address or a phone number.")
+		return "", errNobody
 	}
 	if c.Code != "" {
 		terms, err := s.lookUp(r.Context(), c, c.Code)
@@ -36,13 +36,20 @@ func (s *Sandbox) buy(w http.ResponseWriter, r *http.Request, c Checkout) (strin
 
 // abandon leaves the cart where it is and takes a new one.
 func (s *Sandbox) abandon(w http.ResponseWriter, _ *http.Request, c Checkout) (string, error) {
-	if len(c.Lines) == 0 || c.Customer.ID() == 0 {
-		return "", problem("Only a cart with something in it, of somebody known, can be abandoned.")
+	if len(c.Lines) == 0 {
+		return "", errEmptyCart
+	}
+	if c.Customer.ID() == 0 {
+		return "", errNobody
 	}
 	if err := s.updated(c); err != nil {
 		return "", err
 	}
-	return "The cart is left behind; this is a new one.", s.freshCart(w, c.Customer)
+	notice := "The cart is left behind, and here is a new one. Watch the inbox."
+	if !c.Customer.AcceptsEmail && !c.Customer.AcceptsSMS {
+		notice = "The cart is left behind, and here is a new one. Offers need consent: tick a box under your address to get some."
+	}
+	return notice, s.freshCart(w, c.Customer)
 }
 
 // freshCart gives the visitor, whose details the shop still knows, a new cart.

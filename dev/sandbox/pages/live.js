@@ -1,20 +1,28 @@
 // Keeps the parts of a page that are marked data-live up to date, and submits a
 // form when a field marked data-submit changes. Without it the pages work too.
 (() => {
+  // replace leaves the reader where they were: on the same link, at the newest
+  // message.
+  const replace = (part, html) => {
+    const link = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    part.innerHTML = html;
+    if (link) part.querySelector(`a[href="${CSS.escape(link)}"]`)?.focus();
+    if (part.classList.contains("bubbles")) part.scrollTop = part.scrollHeight;
+  };
+
   const refresh = async () => {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+    if (!answer?.ok) return; // Scrip is restarting: the next change brings the news
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const fresh = next.querySelector(`[data-live="${part.dataset.live}"]`);
-      if (!fresh || fresh.innerHTML === part.innerHTML) continue;
-      part.innerHTML = fresh.innerHTML;
-      if (part.classList.contains("bubbles")) part.scrollTop = part.scrollHeight;
+      if (!fresh) return location.reload(); // the page has got another shape
+      if (fresh.innerHTML !== part.innerHTML) replace(part, fresh.innerHTML);
     }
   };
 
-  let waiting = null;
   if (document.querySelector("[data-live]")) {
+    let waiting = null;
     const changes = new EventSource("/sandbox/changes");
     changes.onmessage = () => {
       clearTimeout(waiting);
