@@ -337,6 +337,9 @@ func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
 	_, err := d.send()
 	d.retried(err)
 	d.exec(`UPDATE message SET called_at = now() - interval '20 minutes'`)
+	_, err = d.send()
+	d.retried(err)
+	require.Equal(t, store.MessageUnknown, d.message().State, "silence means nothing while no event flows")
 	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, called_at, delivery)
 		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, now(), 'delivered')`)
 	_, err = d.send()
@@ -360,6 +363,50 @@ func TestSend_LeavesAnAttemptUnderWayAlone(t *testing.T) {
 	d.retried(err)
 	require.Equal(t, store.MessageUnknown, d.message().State)
 	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestEndCall_AnAttemptThatWasGivenUpHasNoSayInTheNext(t *testing.T) {
+	d := setup(t)
+	ctx := t.Context()
+	open := func(store.Tx) (bool, error) { return true, nil }
+	m := store.Message{SendKey: "k", Step: "s", Channel: "email", Kind: "marketing", Connection: "email"}
+	first, err := d.store.BeginCall(ctx, m, time.Minute, open)
+	require.NoError(t, err)
+	moved, err := d.store.EndCall(ctx, first, store.Outcome{State: store.MessageReserved})
+	require.NoError(t, err)
+	require.True(t, moved)
+	second, err := d.store.BeginCall(ctx, m, time.Minute, open)
+	require.NoError(t, err)
+	moved, err = d.store.EndCall(ctx, first, store.Outcome{State: store.MessageRefused, Reason: "late"})
+	require.NoError(t, err)
+	require.False(t, moved)
+	moved, err = d.store.EndCall(ctx, second, store.Outcome{State: store.MessageAccepted, VendorID: "v"})
+	require.NoError(t, err)
+	require.True(t, moved)
+}
+
+func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {
+	d := setup(t)
+	ctx := t.Context()
+	begun, err := d.store.BeginCall(ctx, store.Message{SendKey: "k", Step: "s", Channel: "email", Kind: "marketing", Connection: "email"},
+		time.Minute, func(store.Tx) (bool, error) { return true, nil })
+	require.NoError(t, err)
+	require.NoError(t, d.store.RecordEvidence(ctx, d.store.Pool, "email", event.Evidence{VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
+	_, err = d.store.EndCall(ctx, begun, store.Outcome{State: store.MessageAccepted, VendorID: "v1"})
+	require.NoError(t, err)
+	m, err := d.store.Message(ctx, d.store.Pool, begun.ID)
+	require.NoError(t, err)
+	require.Equal(t, "delivered", m.Delivery)
+}
+
+func TestRecordEvidence_OnlyMovesUp(t *testing.T) {
+	d := setup(t)
+	_, err := d.send()
+	require.NoError(t, err)
+	for _, status := range []string{event.StatusDelivered, event.StatusDeferred, event.StatusOpened, event.StatusDelivered} {
+		require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, "email", event.Evidence{MessageID: d.message().ID, Status: status, At: time.Now()}))
+	}
+	require.Equal(t, event.StatusOpened, d.message().Delivery)
 }
 
 func TestSend_ConcurrentAttemptsCallTheVendorOnce(t *testing.T) {
