@@ -77,12 +77,12 @@ func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
 func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code *store.Assignment) error {
 	issuer, ok := a.Connections.Issuer(offer.Connection)
 	if !ok {
-		return again("the coupon's shop connection is not configured", time.Minute)
+		return again(ErrorShop, "the coupon's shop connection is not configured", time.Minute)
 	}
 	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
 	if err != nil && integrations.ClassOf(err) == integrations.Invalid {
 		a.Log.ErrorContext(ctx, "the shop refuses to make a code; look at the coupon's discount", "coupon", code.Coupon, "error", err)
-		return again("the shop refuses the code", time.Minute)
+		return again(ErrorShop, "the shop refuses the code; the log says why", time.Minute)
 	}
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (a *Activities) withdrawInShop(ctx context.Context, codes []store.ShopCode)
 	for _, code := range codes {
 		issuer, ok := a.Connections.Issuer(code.Connection)
 		if !ok {
-			return again("the coupon's shop connection is not configured", time.Minute)
+			return again(ErrorShop, "the coupon's shop connection is not configured", time.Minute)
 		}
 		offer := integrations.Offer{Coupon: code.Coupon, ExternalID: code.ExternalID}
 		if err := issuer.Withdraw(ctx, offer, code.Code); err != nil {

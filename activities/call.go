@@ -44,7 +44,7 @@ func (a *Activities) callOut(ctx context.Context, s *scene) (Result, error) {
 		case vendor.Class == integrations.Invalid || vendor.Class == integrations.Auth || last:
 			result = store.StepResult{Status: Failed, Reason: VendorRefused}
 		case vendor.RetryAfter > 0:
-			return Result{}, again("the other system asks to wait", vendor.RetryAfter)
+			return Result{}, again(ErrorNotAccepted, "the other system asks to wait", vendor.RetryAfter)
 		default:
 			return Result{}, err
 		}

@@ -43,15 +43,33 @@ func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) 
 	if err != nil {
 		return campaign.Data{}, err
 	}
+	entry, err := a.entry(ctx, s)
+	if err != nil {
+		return campaign.Data{}, err
+	}
+	coupon, err := a.couponOf(ctx, codes)
+	if err != nil {
+		return campaign.Data{}, err
+	}
 	byCoupon, newest := map[string]any{}, map[string]any(nil)
 	for _, c := range codes {
 		newest = map[string]any{"code": c.Code, "coupon": c.Coupon, "state": c.State, "expires_at": c.ExpiresAt}
 		byCoupon[c.Coupon] = newest
 	}
 	return campaign.Data{
-		Contact: s.contact.CEL(), Event: event, Trigger: trigger, Steps: steps, Code: newest, Codes: byCoupon, Now: time.Now(),
-		Entry: map[string]any{"at": s.journey.CreatedAt, "number": s.journey.EntryNo},
+		Contact: s.contact.CEL(), Event: event, Trigger: trigger, Steps: steps, Code: newest, Codes: byCoupon, Coupon: coupon, Now: time.Now(),
+		Entry: entry,
 	}, nil
+}
+
+// entry is how the contact came in.
+func (a *Activities) entry(ctx context.Context, s *scene) (map[string]any, error) {
+	fields, err := a.Store.Event(ctx, a.Store.Pool, s.journey.EntryEventID)
+	if err != nil {
+		return nil, err
+	}
+	key, _ := s.version.Campaign.EntryKey(s.journey.EntryEventID, fields)
+	return map[string]any{"key": key, "at": s.journey.CreatedAt, "number": s.journey.EntryNo}, nil
 }
 
 // events loads the event that started the journey and the one that took the arm

@@ -39,7 +39,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 	}
 	if begun == nil {
 		// Something changed between the first look and the last; decide anew.
-		return Result{}, again(reason, 100*time.Millisecond)
+		return Result{}, again(ErrorChanged, reason, 100*time.Millisecond)
 	}
 	return a.call(ctx, s, begun, outlet, rendered)
 }
@@ -94,7 +94,7 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 	}
 	a.Observe.Sent(m.Channel, m.Connection, outcome.State)
 	if !moved {
-		return Result{}, again("the message moved on", 0)
+		return Result{}, again(ErrorChanged, "the message moved on", 0)
 	}
 	switch outcome.State {
 	case store.MessageAccepted:
@@ -105,9 +105,9 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 	case store.MessageRefused:
 		return Result{Status: Failed, Reason: outcome.Reason}, nil
 	case store.MessageUnknown:
-		return Result{}, again(UnknownOutcome, time.Second)
+		return Result{}, again(UnknownOutcome, outlet.Name+" gave no answer that says whether it took the message", time.Second)
 	default:
-		return Result{}, again("the vendor took nothing", after)
+		return Result{}, again(ErrorNotAccepted, notAccepted(outlet.Name, err), after)
 	}
 }
 
@@ -134,6 +134,15 @@ func classify(sent integrations.Sent, err error) (store.Outcome, time.Duration) 
 	default:
 		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: vendor.Code + " " + vendor.Detail}, 0
 	}
+}
+
+// notAccepted says what a vendor answered, in its own code.
+func notAccepted(connection string, err error) string {
+	var vendor *integrations.Error
+	if errors.As(err, &vendor) {
+		return connection + " took nothing: " + vendor.Class.String() + " (" + vendor.Code + ")"
+	}
+	return connection + " took nothing"
 }
 
 func (a *Activities) statusURL(connection, messageID string) string {

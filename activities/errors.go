@@ -18,12 +18,17 @@ const (
 	ErrorVendor   = "vendor"
 	ErrorMissing  = "missing"
 	ErrorInternal = "internal"
+
+	ErrorNotAccepted = "not_accepted" // the vendor certainly took nothing
+	ErrorUnderWay    = "under_way"    // another attempt has the message
+	ErrorChanged     = "changed"      // something changed meanwhile: decided anew
+	ErrorShop        = "shop"         // the shop doesn't make the code
 )
 
-// again is an error that Temporal retries after a while, and that says nothing
-// but its reason.
-func again(reason string, after time.Duration) error {
-	return temporal.NewApplicationErrorWithOptions(reason, reason, temporal.ApplicationErrorOptions{
+// again is an error that Temporal retries after a while. Its kind is a reason, its
+// message says the same to people who look at the UI.
+func again(kind, message string, after time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(message, kind, temporal.ApplicationErrorOptions{
 		NextRetryDelay: max(after, 50*time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign,
 	})
 }

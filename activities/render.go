@@ -98,25 +98,28 @@ func (a *Activities) variables(ctx context.Context, s *scene) (map[string]any, e
 	if err != nil {
 		return nil, err
 	}
+	entry, err := a.entry(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	zone := a.zone(s)
+	entry["at"] = s.journey.CreatedAt.In(zone)
 	all := map[string]any{}
 	for i := range codes {
 		all[codes[i].Coupon] = printable(&codes[i], s, zone)
 	}
 	vars := map[string]any{
 		"contact": s.contact.CEL(), "trigger": trigger, "event": event, "codes": all, "steps": steps,
-		"entry":   map[string]any{"at": s.journey.CreatedAt.In(zone), "number": s.journey.EntryNo},
+		"entry":   entry,
 		"now":     s.Clock.Virtual(time.Now()).In(zone),
 		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
 	}
 	if len(codes) > 0 {
 		newest := &codes[len(codes)-1]
 		vars["code"] = printable(newest, s, zone)
-		coupon, err := a.Store.Coupon(ctx, a.Store.Pool, newest.Coupon)
-		if err != nil {
+		if vars["coupon"], err = a.couponOf(ctx, codes); err != nil {
 			return nil, err
 		}
-		vars["coupon"] = couponVariables(coupon)
 	}
 	return vars, nil
 }
@@ -131,12 +134,20 @@ func printable(code *store.Assignment, s *scene, zone *time.Location) template.C
 	return c
 }
 
-func couponVariables(c *store.CouponRow) map[string]any {
+// couponOf is the coupon of the newest code; nil without one.
+func (a *Activities) couponOf(ctx context.Context, codes []store.Assignment) (map[string]any, error) {
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	c, err := a.Store.Coupon(ctx, a.Store.Pool, codes[len(codes)-1].Coupon)
+	if err != nil {
+		return nil, err
+	}
 	d := c.Doc.Discount
 	return map[string]any{
 		"name": c.Doc.Name, "percentage": d.Percentage.InexactFloat64(), "amount": d.Amount.InexactFloat64(),
 		"currency": d.Currency, "free_shipping": d.FreeShipping, "text": d.Text, "min_order": c.Doc.Limits.MinOrder.InexactFloat64(),
-	}
+	}, nil
 }
 
 // unsubscribeURL is the one-click address of one person on one channel.

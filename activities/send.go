@@ -104,7 +104,7 @@ func stops(g store.Gate, m store.Message) (reason string, held bool) {
 // alone helps.
 func (a *Activities) hold(ctx context.Context, s *scene, reason string) (Result, error) {
 	if reason == EventsWaiting {
-		return Result{}, again(EventsWaiting, 200*time.Millisecond)
+		return Result{}, again(EventsWaiting, "an event that was accepted has not reached the journey yet", 200*time.Millisecond)
 	}
 	return a.park(ctx, s, reason)
 }
@@ -217,12 +217,12 @@ func (a *Activities) knownMessage(ctx context.Context, s *scene, m *store.Messag
 		return a.park(ctx, s, UnknownOutcome)
 	case store.MessageCalling:
 		if rest := time.Until(m.Deadline); rest > 0 {
-			return Result{}, again("another attempt is under way", rest)
+			return Result{}, again(ErrorUnderWay, "another attempt is under way", rest)
 		}
 		if _, err := a.Store.EndCall(ctx, m, store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}); err != nil {
 			return Result{}, err
 		}
-		return Result{}, again(UnknownOutcome, 0)
+		return Result{}, again(UnknownOutcome, "the last attempt ended without a word", 0)
 	case store.MessageUnknown:
 		return a.settle(ctx, s, m)
 	}

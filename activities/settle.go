@@ -14,6 +14,8 @@ const (
 	// settleLimit is when an unknown outcome is parked although the vendor's event
 	// stream never showed whether it flows.
 	settleLimit = 24 * time.Hour
+
+	waitingForWord = "nobody knows yet whether the message was sent; waiting for the vendor's word"
 )
 
 // settle finds out what became of a message whose call ended without an answer:
@@ -30,7 +32,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	}
 	silent := time.Since(m.CalledAt)
 	if silent < outlet.EvidenceWindow {
-		return Result{}, again(UnknownOutcome, min(outlet.EvidenceWindow-silent, settlePause))
+		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, settlePause))
 	}
 	flows, err := a.Store.StreamFlows(ctx, m.Connection, m.CalledAt)
 	if err != nil {
@@ -42,7 +44,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	case flows, silent > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	}
-	return Result{}, again(UnknownOutcome, settlePause)
+	return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
 }
 
 // find asks the vendor, which knows the message by its text. A vendor that can't
@@ -58,7 +60,7 @@ func (a *Activities) find(ctx context.Context, s *scene, m *store.Message, finde
 	case err != nil && time.Since(m.CalledAt) > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	case err != nil:
-		return Result{}, again(UnknownOutcome, settlePause)
+		return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
 	case found:
 		return a.settled(ctx, s, m, store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID})
 	}
@@ -75,7 +77,7 @@ func (a *Activities) settled(ctx context.Context, s *scene, m *store.Message, o 
 		a.Observe.Sent(m.Channel, m.Connection, o.State)
 		return a.sent(ctx, s, m.AssignmentID)
 	}
-	return Result{}, again("the outcome is known", 0)
+	return Result{}, again(ErrorChanged, "the outcome is known", 0)
 }
 
 // parkUnknown puts the message on the list that a person works through; the

@@ -6,8 +6,8 @@ import "time"
 // the moment at which it and the real time agree. A Scale of 0 or 1 is the real
 // time itself.
 type Clock struct {
-	Start time.Time
-	Scale float64 // virtual seconds in a real one
+	Start time.Time `json:"start"`
+	Scale float64   `json:"scale"` // virtual seconds in a real one
 }
 
 // real says whether the clock is the real time.

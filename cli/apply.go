@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +37,9 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: "Shows the difference and how many journeys are inside which version, asks, and\napplies the folder as a whole or not at all. Journeys keep the version they\nentered with; templates are used in their newest version by everybody.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			files, err := config.ReadFolder(a.project)
+			if errors.Is(err, os.ErrNotExist) {
+				return usage("there is no folder %s; name the project folder with --project, or begin one with `scrip init`", a.project)
+			}
 			if err != nil {
 				return err
 			}
@@ -88,6 +93,9 @@ func showChanges(w io.Writer, plan applied) {
 			continue
 		}
 		fmt.Fprintf(w, "%s %s %s%s\n", marks[c.Action], c.Kind, c.Name, versions(c))
+		for _, line := range c.Diff {
+			fmt.Fprintln(w, "    "+line)
+		}
 		for _, v := range c.Journeys {
 			if v.Journeys > 0 {
 				fmt.Fprintf(w, "    %s inside version %d, which they keep\n", count(v.Journeys, "journey"), v.Version)

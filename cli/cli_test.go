@@ -119,6 +119,13 @@ func TestRun_SaysWhatToDoWhenNothingAnswers(t *testing.T) {
 	require.Contains(t, sh.scrip("campaign", "list").err, "there is no API key")
 	sh.write(".scrip/key", "scrip_from_a_file\n")
 	require.Contains(t, sh.scrip("campaign", "list").err, "cannot reach", "the key of scrip dev is found")
+	delete(sh.env, "SCRIP_URL")
+	sh.write(".scrip/url", "http://127.0.0.1:2\n")
+	require.Contains(t, sh.scrip("campaign", "list").err, "cannot reach Scrip at http://127.0.0.1:2", "and its address")
+	sh.env["SCRIP_PORT"] = "many"
+	r = sh.scrip("dev")
+	require.Equal(t, 2, r.code)
+	require.Contains(t, r.err, "SCRIP_PORT: \"many\" is not a port")
 	require.Contains(t, sh.scrip("migrate").err, "set DATABASE_URL")
 	r = sh.scrip("doctor")
 	require.Equal(t, 1, r.code)
@@ -146,7 +153,7 @@ func TestValidate_PointsAtFileLineAndColumn(t *testing.T) {
 	sh.write("campaigns/welcome.yaml", "campaign: welcome\ntrigger: {event: contact.opted_in}\nsteps:\n  - sned: {email: welcome}\n")
 	r := sh.scrip("validate")
 	require.Equal(t, 1, r.code)
-	require.Contains(t, r.out, "scrip.yaml:1: time_zone:")
+	require.Contains(t, r.out, "scrip.yaml:1:1: time_zone:")
 	require.Contains(t, r.out, "campaigns/welcome.yaml:4:")
 	require.NotContains(t, r.out, "MISSING", "a check needs no secrets")
 	require.Contains(t, r.err, "mistakes found")
@@ -169,8 +176,10 @@ func TestApply_ShowsTheDifferenceAsksAndApplies(t *testing.T) {
 	require.Equal(t, plan, sh.ok("apply", "--dry-run"))
 	require.Equal(t, plan+"Applied: 3 changes.\n", sh.ok("apply", "--yes"))
 	require.Equal(t, "Nothing to apply: the running system holds what the folder holds.\n", sh.ok("apply"))
+	sh.write("templates/welcome/email.txt", "Hello there")
+	sh.ok("apply", "--yes")
 	sh.write("templates/welcome/email.txt", "Hello {{ code }}")
-	require.Equal(t, "~ template welcome (version 1 to 2)\n  2 unchanged\nApplied: 1 change.\n", sh.ok("apply", "--yes"))
+	require.Equal(t, "~ template welcome (version 2 to 3)\n    email.txt\n    - Hello there\n    + Hello {{ code }}\n  2 unchanged\nApplied: 1 change.\n", sh.ok("apply", "--yes"))
 	sh.write("coupons/welcome.yaml", "coupon: welcome-10\ndiscount: {percentage: ten}\ncodes: {generate: \"HI-########\"}\n")
 	r = sh.scrip("apply", "--yes")
 	require.Equal(t, 1, r.code)
@@ -193,10 +202,10 @@ func TestCommands_ShowTablesOrTheAPIsOwnAnswer(t *testing.T) {
 	require.Equal(t, "welcome is stopped.\n", sh.ok("campaign", "stop", "welcome", "--yes"))
 	r := sh.scrip("campaign", "show", "missing")
 	require.Equal(t, 1, r.code)
-	require.Equal(t, "scrip: there is no such thing here; check its name or id\n", r.err)
+	require.Equal(t, "scrip: there is no campaign with this name; `scrip campaign list` shows those that were applied\n", r.err)
 
 	codes := sh.write("codes.txt", "A1\nA2\nA1\n")
-	require.Equal(t, "2 codes added.\n1 line left out, which stand twice in the file: 3\n", sh.ok("codes", "import", "listed", codes))
+	require.Equal(t, "2 codes added.\n  1 left out, twice in the file: line 3\n", sh.ok("codes", "import", "listed", codes))
 	require.Contains(t, sh.ok("codes", "stats", "listed"), "available        2")
 	require.Equal(t, "A1\n", sh.ok("code", "assign", "listed", "--key", "desk-1"))
 	require.Contains(t, sh.ok("code", "show", "a1"), "listed")
@@ -211,7 +220,7 @@ func TestCommands_ShowTablesOrTheAPIsOwnAnswer(t *testing.T) {
 	require.Contains(t, sh.ok("contact", "erase", "anna@example.com", "--yes"), "is forgotten")
 
 	require.Equal(t, "1 event accepted.\n", sh.ok("event", "send", "order.paid", "total=80", "--email", "ben@example.com", "--id", "7"))
-	require.Equal(t, "0 events accepted, 1 came before.\n", sh.ok("event", "send", "order.paid", "total=80", "--email", "ben@example.com", "--id", "7"))
+	require.Equal(t, "0 events accepted, 1 had come before.\n", sh.ok("event", "send", "order.paid", "total=80", "--email", "ben@example.com", "--id", "7"))
 	require.Equal(t, "No journeys.\n", sh.ok("journey", "list"))
 	require.Equal(t, "No messages.\n", sh.ok("message", "list"))
 	require.Equal(t, "No messages.\n", sh.ok("unknown", "list"))
@@ -222,6 +231,64 @@ func TestCommands_ShowTablesOrTheAPIsOwnAnswer(t *testing.T) {
 	require.Contains(t, sh.ok("kill-switch", "off"), "go out again")
 	require.Contains(t, sh.ok("template", "preview", "welcome"), "SAMPLE-2345")
 	require.Contains(t, sh.scrip("doctor").out, "ok    database: answers")
+}
+
+func TestHealthz_TellsByItsExitCode(t *testing.T) {
+	t.Parallel()
+	sh := running(t)
+	require.Equal(t, "ok\n", sh.ok("healthz"))
+	require.Equal(t, "ok\n", sh.ok("healthz", sh.env["SCRIP_URL"]+"/healthz"))
+	require.Equal(t, "ok\n", sh.ok("healthz", "--ready"), "Temporal is away, and requests are taken all the same")
+	require.Equal(t, 1, sh.scrip("healthz", "http://127.0.0.1:1").code)
+	require.Equal(t, 2, sh.scrip("healthz", "nowhere").code)
+}
+
+func TestKey_AsksTheAPIWhereNoDatabaseIsNamed(t *testing.T) {
+	t.Parallel()
+	sh := running(t)
+	delete(sh.env, "DATABASE_URL")
+	key := strings.TrimSpace(sh.ok("key", "create", "till", "--scope", "read"))
+	require.Contains(t, sh.ok("key", "list"), "till")
+	require.Contains(t, sh.ok("key", "revoke", key[:14]), "is revoked")
+	sh.env["SCRIP_API_KEY"] = key
+	require.Contains(t, sh.scrip("key", "list").err, "was revoked")
+}
+
+func TestRun_NamesTheCommandThatWasProbablyMeant(t *testing.T) {
+	t.Parallel()
+	sh := newShell(t)
+	require.Contains(t, sh.scrip("campagn", "list").err, "did you mean `scrip campaign`?")
+	require.Contains(t, sh.scrip("codes", "imprt").err, "did you mean `scrip codes import`?")
+}
+
+func TestValidate_RefusesAFolderThatIsNoProject(t *testing.T) {
+	t.Parallel()
+	sh := newShell(t)
+	r := sh.scrip("validate")
+	require.Equal(t, 2, r.code)
+	require.Contains(t, r.err, "scrip init")
+	sh.write("scrip.yaml", "currency: EUR\nconnections: [\n")
+	sh.write("campaigns/a.yaml", "campaign: a\ntrigger: manual\nsteps:\n  - call: {connection: fraud, path: /x}\n")
+	require.NotContains(t, sh.scrip("validate").out, "fraud", "what an unreadable file names isn't missing")
+}
+
+func TestDatabase_ThatCantBeReachedIsSaidWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+	sh := newShell(t)
+	for _, command := range [][]string{{"starter"}, {"worker"}, {"migrate"}, {"key", "create", "x"}} {
+		sh.env["DATABASE_URL"] = "postgres://scrip:hunter2@127.0.0.1:1/scrip"
+		r := sh.scrip(command...)
+		require.Equal(t, 1, r.code, "%v", command)
+		require.Contains(t, r.err, "can't be reached; check that Postgres runs there, and DATABASE_URL")
+		require.NotContains(t, r.err, "hunter2")
+	}
+}
+
+func TestEventSend_TakesConsentOfSomebodyOnly(t *testing.T) {
+	t.Parallel()
+	sh := running(t)
+	sh.ok("event", "send", "contact.opted_in", "channel=email", "--email", "anna@example.com", "--consent", "email")
+	require.Equal(t, 2, sh.scrip("event", "send", "contact.opted_in", "--consent", "email").code)
 }
 
 func TestKey_WorksOnTheDatabaseItself(t *testing.T) {

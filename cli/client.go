@@ -17,11 +17,12 @@ import (
 	"strings"
 	"time"
 
+	"scrip.dev/scrip/dev"
 	"scrip.dev/scrip/starter"
 )
 
-// keyFile is where scrip dev leaves its key.
-const keyFile = ".scrip/key"
+// defaultURL is where scrip dev and scrip starter listen unless told otherwise.
+const defaultURL = "http://127.0.0.1:8080"
 
 // requestTimeout bounds what isn't an upload.
 const requestTimeout = 60 * time.Second
@@ -79,6 +80,9 @@ func (a *app) call(ctx context.Context, r request) ([]byte, error) {
 		return nil, a.unreachable(err)
 	}
 	defer response.Body.Close()
+	if kind := response.Header.Get("Content-Type"); response.StatusCode < http.StatusBadRequest && !strings.Contains(kind, "json") {
+		return nil, fmt.Errorf("%s answers, and not as Scrip does; check SCRIP_URL", a.url)
+	}
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer of %s: it broke off; try again", a.url)
@@ -133,17 +137,49 @@ func (a *app) key() (string, error) {
 	if key := a.env("SCRIP_API_KEY"); key != "" {
 		return key, nil
 	}
-	for _, path := range []string{a.env("SCRIP_API_KEY_FILE"), keyFile, filepath.Join(a.project, keyFile)} {
-		if path == "" {
-			continue
-		}
+	if path := a.env("SCRIP_API_KEY_FILE"); path != "" {
 		key, err := os.ReadFile(path)
-		if err == nil {
-			return strings.TrimSpace(string(key)), nil
-		}
-		if !errors.Is(err, os.ErrNotExist) {
+		if err != nil {
 			return "", fmt.Errorf("reading the key: %w", err)
 		}
+		return strings.TrimSpace(string(key)), nil
+	}
+	key, err := a.left("key")
+	if err != nil {
+		return "", fmt.Errorf("reading the key: %w", err)
+	}
+	if key != "" {
+		return key, nil
 	}
 	return "", errors.New("there is no API key: set SCRIP_API_KEY, or stand in the folder where `scrip dev` runs; `scrip key create` makes one")
+}
+
+// left is what scrip dev left for other commands under a name in its state folder;
+// empty where there is nothing.
+func (a *app) left(name string) (string, error) {
+	for _, folder := range []string{a.state, filepath.Join(a.project, dev.StateFolder)} {
+		content, err := os.ReadFile(filepath.Join(folder, name))
+		if err == nil {
+			return strings.TrimSpace(string(content)), nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// locate finds out where the running system is, unless it was said.
+func (a *app) locate() error {
+	if a.url != "" {
+		return nil
+	}
+	url, err := a.left("url")
+	if err != nil {
+		return fmt.Errorf("reading where the running system is: %w", err)
+	}
+	if a.url = url; url == "" {
+		a.url = defaultURL
+	}
+	return nil
 }

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"scrip.dev/scrip/store"
 )
 
 type codeHistory struct {
@@ -69,7 +72,14 @@ func (a *app) codeAssign() *cobra.Command {
 	var contact, key, validFor string
 	command := &cobra.Command{Use: "assign COUPON", Short: "Give somebody a code, outside any campaign", Args: needs("a coupon"), RunE: func(cmd *cobra.Command, args []string) error {
 		body := map[string]any{}
-		if contact != "" {
+		switch {
+		case strings.HasPrefix(contact, store.ContactID+"_"):
+			body["contact"] = contact
+		case strings.Contains(contact, "@"):
+			body["email"] = contact
+		case strings.HasPrefix(contact, "+"):
+			body["phone"] = contact
+		case contact != "":
 			id, err := a.findContact(cmd.Context(), contact)
 			if err != nil {
 				return err
@@ -94,7 +104,7 @@ func (a *app) codeAssign() *cobra.Command {
 		})
 	}}
 	flags := command.Flags()
-	flags.StringVar(&contact, "contact", "", "whose code it is")
+	flags.StringVar(&contact, "contact", "", "whose code it is: Scrip's id, an outside id, or an address, which may be a new one")
 	flags.StringVar(&key, "key", "", "the same key gets the same code")
 	flags.StringVar(&validFor, "valid-for", "", "36h, 7d; default: the coupon's")
 	return command

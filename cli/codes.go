@@ -87,9 +87,12 @@ func showImport(w io.Writer, report store.ImportReport) {
 	if report.Resumed {
 		fmt.Fprintln(w, "An earlier import of this file had broken off; this one went on from there.")
 	}
+	if report.Lines == 0 {
+		fmt.Fprintln(w, "The file is empty.")
+	}
 	words := map[string]string{
-		store.ProblemDuplicate: "the coupon has them already", store.ProblemRepeated: "stand twice in the file", store.ProblemMalformed: "are no codes",
-		store.ProblemUsed: "are marked as used", store.ProblemExpired: "have expired", store.ProblemTaken: "belong to another coupon", store.ProblemSet: "name a set that the coupon doesn't have",
+		store.ProblemDuplicate: "in the coupon already", store.ProblemRepeated: "twice in the file", store.ProblemMalformed: "not a code",
+		store.ProblemUsed: "marked as used", store.ProblemExpired: "expired", store.ProblemTaken: "another coupon's", store.ProblemSet: "of a set that the coupon doesn't have",
 	}
 	for _, kind := range slices.Sorted(maps.Keys(report.Counts)) {
 		var lines []string
@@ -102,7 +105,7 @@ func showImport(w io.Writer, report store.ImportReport) {
 		if report.Counts[kind] > int64(len(lines)) {
 			more = " …"
 		}
-		fmt.Fprintf(w, "%s left out, which %s: %s%s\n", count(report.Counts[kind], "line"), words[kind], joined(lines), more)
+		fmt.Fprintf(w, "  %s left out, %s: line %s%s\n", number(report.Counts[kind]), words[kind], joined(lines), more)
 	}
 }
 

@@ -23,7 +23,10 @@ the next run goes on with it. DATABASE_URL and TEMPORAL_ADDRESS, where they are
 set, name servers to use instead of starting own ones.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Project = a.devProject()
+			o.Project, o.State = a.devProject(), a.state
+			if err := a.ports(cmd, &o); err != nil {
+				return err
+			}
 			log, end, err := devLog(o.State)
 			if err != nil {
 				return err
@@ -34,19 +37,42 @@ set, name servers to use instead of starting own ones.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.State, "state", orEnv(a.env, "SCRIP_STATE", ".scrip"), "the folder for what is kept between runs")
-	flags.IntVar(&o.Port, "port", a.port("SCRIP_PORT", 8080), "Scrip's own port: API, webhooks, docs, sandbox")
-	flags.IntVar(&o.PostgresPort, "postgres-port", a.port("SCRIP_POSTGRES_PORT", 0), "Postgres's port; 0 takes a free one")
-	flags.IntVar(&o.TemporalPort, "temporal-port", a.port("SCRIP_TEMPORAL_PORT", 7233), "Temporal's port")
-	flags.IntVar(&o.UIPort, "ui-port", a.port("SCRIP_UI_PORT", 8233), "the port of Temporal's UI")
+	for _, port := range devPorts(&o) {
+		flags.IntVar(port.to, port.flag, port.otherwise, port.what+" ("+port.env+")")
+	}
 	return command
 }
 
-func (a *app) port(name string, otherwise int) int {
-	if port, err := strconv.Atoi(a.env(name)); err == nil {
-		return port
+// devPort is a port that can be chosen by a flag or in the environment.
+type devPort struct {
+	to              *int
+	flag, env, what string
+	otherwise       int
+}
+
+func devPorts(o *dev.Options) []devPort {
+	return []devPort{
+		{&o.Port, "port", "SCRIP_PORT", "Scrip's own port: API, webhooks, docs, sandbox", 8080},
+		{&o.PostgresPort, "postgres-port", "SCRIP_POSTGRES_PORT", "Postgres's port; 0 takes a free one", 0},
+		{&o.TemporalPort, "temporal-port", "SCRIP_TEMPORAL_PORT", "Temporal's port", 7233},
+		{&o.UIPort, "ui-port", "SCRIP_UI_PORT", "the port of Temporal's UI", 8233},
 	}
-	return otherwise
+}
+
+// ports takes from the environment what the flags leave open.
+func (a *app) ports(command *cobra.Command, o *dev.Options) error {
+	for _, port := range devPorts(o) {
+		value := a.env(port.env)
+		if value == "" || command.Flags().Changed(port.flag) {
+			continue
+		}
+		number, err := strconv.ParseUint(value, 10, 16)
+		if err != nil {
+			return usage("%s: %q is not a port; write a number up to 65535", port.env, value)
+		}
+		*port.to = int(number)
+	}
+	return nil
 }
 
 // devProject is the folder named, or, from a checkout of Scrip, its examples.

@@ -35,10 +35,11 @@ func (a *app) doctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := a.call(cmd.Context(), request{method: "POST", path: "/v1/doctor"})
 			var away *unreachableError
+			_, keyless := a.key()
 			switch {
 			case err == nil:
-			case errors.As(err, &away):
-				found := append([]finding{{"scrip", false, away.Error()}}, a.examine(cmd.Context())...)
+			case keyless != nil, errors.As(err, &away):
+				found := append([]finding{{"scrip", false, err.Error()}}, a.examine(cmd.Context())...)
 				if answer, err = json.Marshal(findings{found}); err != nil {
 					return fmt.Errorf("joining the findings: %w", err)
 				}

@@ -13,16 +13,20 @@ import (
 
 func (a *app) eventCommand() *cobra.Command {
 	var email, phone, external, contact, id, code, file string
+	var consents []string
 	send := &cobra.Command{Use: "send TYPE [NAME=VALUE …]", Short: "Send an event", Example: "  scrip event send review.approved review_id=7 --email anna@example.com\n  scrip event send --file events.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := eventBody(args, file, map[string]string{"email": email, "phone": phone, "external_id": external, "id": contact}, id, code)
 			if err != nil {
 				return err
 			}
+			if err := withConsents(body, consents); err != nil {
+				return err
+			}
 			return show(cmd.Context(), a, request{method: "POST", path: "/v1/events", body: body}, func(w io.Writer, sent struct{ Accepted, Duplicates int64 }) {
 				fmt.Fprintf(w, "%s accepted", count(sent.Accepted, "event"))
 				if sent.Duplicates > 0 {
-					fmt.Fprintf(w, ", %d came before", sent.Duplicates)
+					fmt.Fprintf(w, ", %d had come before", sent.Duplicates)
 				}
 				fmt.Fprintln(w, ".")
 			})
@@ -32,6 +36,7 @@ func (a *app) eventCommand() *cobra.Command {
 	flags.StringVar(&phone, "phone", "", "… by phone number in international form")
 	flags.StringVar(&external, "external-id", "", "… by your own id")
 	flags.StringVar(&contact, "contact", "", "… by Scrip's id")
+	flags.StringSliceVar(&consents, "consent", nil, "channels that the event's sender was allowed to use: email, sms")
 	flags.StringVar(&id, "id", "", "the event's id: the same is taken once")
 	flags.StringVar(&code, "code", "", "for code.* events: the code")
 	flags.StringVar(&file, "file", "", "send an event, or an array of them, as it stands in a JSON file")
@@ -64,7 +69,7 @@ func eventBody(args []string, file string, contact map[string]string, id, code s
 		fields[name] = fieldValue(value)
 	}
 	body := map[string]any{"type": args[0], "fields": fields}
-	person := map[string]string{}
+	person := map[string]any{}
 	for key, value := range contact {
 		if value != "" {
 			person[key] = value
@@ -80,6 +85,24 @@ func eventBody(args []string, file string, contact map[string]string, id, code s
 		body["code"] = code
 	}
 	return body, nil
+}
+
+// withConsents adds to an event's contact what that person allowed.
+func withConsents(body any, channels []string) error {
+	if len(channels) == 0 {
+		return nil
+	}
+	sent, _ := body.(map[string]any)
+	person, ok := sent["contact"].(map[string]any)
+	if !ok {
+		return usage("--consent needs somebody who gave it; name the contact with --email, --phone, --external-id or --contact")
+	}
+	consent := map[string]bool{}
+	for _, channel := range channels {
+		consent[channel] = true
+	}
+	person["consent"] = consent
+	return nil
 }
 
 // fieldValue reads numbers, true and false as such; everything else is text.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/config"
 )
 
 //go:embed all:skeleton
@@ -73,7 +74,15 @@ func (a *app) begin(dir string) error {
 		fmt.Fprintln(a.out, "Everything is there already.")
 		return nil
 	}
-	fmt.Fprintf(a.out, "\nNext: put your connections into %s, then\n  scrip validate --project %s\n  scrip dev --project %s\n", path.Join(filepath.ToSlash(dir), "scrip.yaml"), dir, dir)
+	fmt.Fprintf(a.out, `
+Next:
+  scrip validate --project %[1]s
+  scrip dev --project %[1]s        # runs it with a sandbox in place of the vendors
+and, in another terminal, somebody who subscribes:
+  scrip event send contact.opted_in channel=email --email you@example.com --consent email
+  scrip why you@example.com
+Your own accounts go into %[2]s.
+`, dir, path.Join(filepath.ToSlash(dir), config.File))
 	return nil
 }
 

@@ -43,7 +43,8 @@ func (p *progress) Write(b []byte) (int, error) {
 }
 
 func (p *progress) draw(last bool) {
-	if p.out == nil || (!last && time.Since(p.drawn) < barRedraw) {
+	sent := p.total > 0 && p.done >= p.total // from here on the other side works
+	if p.out == nil || (!last && !sent && time.Since(p.drawn) < barRedraw) {
 		return
 	}
 	p.drawn = time.Now()
@@ -54,7 +55,7 @@ func (p *progress) draw(last bool) {
 	share := min(float64(p.done)/float64(p.total), 1)
 	full := int(share * barWidth)
 	fmt.Fprintf(p.out, "\r%s [%s%s] %3.0f %% of %s ", p.label, strings.Repeat("=", full), strings.Repeat(" ", barWidth-full), share*100, size(p.total))
-	if p.done >= p.total && !last {
+	if sent && !last {
 		fmt.Fprintf(p.out, "– storing … ")
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"scrip.dev/scrip/dev"
 )
 
 // Exit codes.
@@ -30,6 +32,7 @@ type app struct {
 	env     func(string) string
 
 	project string // the project folder
+	state   string // the folder of scrip dev
 	url     string // of the API
 	json    bool   // print the API's answer as it is
 }
@@ -77,14 +80,19 @@ func (a *app) root() *cobra.Command {
 		Long: `Scrip turns something that happened into a promo code in the right person's
 hands, once, and follows that code until it is redeemed or expires.
 
-Most commands ask the running system: SCRIP_URL says where it is (default
-http://127.0.0.1:8080), SCRIP_API_KEY holds the key (default: .scrip/key, which
-scrip dev writes).`,
+Most commands ask the running system: SCRIP_URL says where it is and
+SCRIP_API_KEY holds the key. Without them it is the one that scrip dev runs here,
+which leaves both in .scrip.`,
 		Version:       a.version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -95,7 +103,9 @@ scrip dev writes).`,
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.project, "project", orEnv(a.env, "SCRIP_DIR", "."), "the project folder")
-	flags.StringVar(&a.url, "url", orEnv(a.env, "SCRIP_URL", "http://127.0.0.1:8080"), "where the running system is")
+	flags.StringVar(&a.url, "url", a.env("SCRIP_URL"), "where the running system is; default: what scrip dev left in the state folder, or "+defaultURL)
+	flags.StringVar(&a.state, "state", orEnv(a.env, "SCRIP_STATE", dev.StateFolder), "the folder in which scrip dev keeps everything between runs")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.locate() }
 	flags.BoolVar(&a.json, "json", false, "print the API's answer as it is")
 	root.AddGroup(&cobra.Group{ID: groupProject, Title: "The project:"}, &cobra.Group{ID: groupSystem, Title: "The running system:"}, &cobra.Group{ID: groupServe, Title: "Running it:"})
 	for _, group := range []struct {
@@ -105,7 +115,7 @@ scrip dev writes).`,
 		{groupProject, []*cobra.Command{a.initCommand(), a.validateCommand(), a.applyCommand(), a.schemaCommand(), a.templateCommand()}},
 		{groupSystem, []*cobra.Command{a.campaignCommand(), a.journeyCommand(), a.whyCommand(), a.contactCommand(), a.codesCommand(), a.codeCommand(), a.eventCommand(),
 			a.messageCommand(), a.unknownCommand(), a.inboxCommand(), a.killSwitchCommand(), a.sendCommand(), a.doctorCommand()}},
-		{groupServe, []*cobra.Command{a.devCommand(), a.tryCommand(), a.starterCommand(), a.workerCommand(), a.migrateCommand(), a.keyCommand()}},
+		{groupServe, []*cobra.Command{a.devCommand(), a.tryCommand(), a.starterCommand(), a.workerCommand(), a.migrateCommand(), a.keyCommand(), a.healthzCommand()}},
 	} {
 		for _, command := range group.commands {
 			command.GroupID = group.id
@@ -152,6 +162,15 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// unknownCommand names the command that was probably meant.
+func unknownCommand(parent *cobra.Command, name string) error {
+	parent.SuggestionsMinimumDistance = 2
+	if near := parent.SuggestionsFor(name); len(near) > 0 {
+		return usage("%s has no command %q; did you mean `%s %s`?", parent.CommandPath(), name, parent.CommandPath(), near[0])
+	}
+	return usage("%s has no command %q; see `%s --help`", parent.CommandPath(), name, parent.CommandPath())
+}
+
 // needs asks for exactly the named arguments.
 func needs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -166,7 +185,7 @@ func needs(names ...string) cobra.PositionalArgs {
 func parent(name, short string, commands ...*cobra.Command) *cobra.Command {
 	noun := &cobra.Command{Use: name, Short: short, Args: func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("%s has no command %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+			return unknownCommand(cmd, args[0])
 		}
 		return nil
 	}, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}

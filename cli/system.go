@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.temporal.io/sdk/client"
 
 	"scrip.dev/scrip/campaign"
@@ -84,7 +86,16 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*store.Store, er
 	if c.Database.URL.Empty() {
 		return nil, errors.New("there is no database: set DATABASE_URL to one such as postgres://scrip:secret@localhost:5432/scrip, or DATABASE_URL_FILE")
 	}
-	return store.Open(ctx, c.Database.URL.Reveal(), int32(min(c.Database.MaxConnections, 10_000)))
+	s, err := store.Open(ctx, c.Database.URL.Reveal(), int32(min(c.Database.MaxConnections, 10_000)))
+	var refused *pgconn.PgError
+	var unreachable *pgconn.ConnectError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("the database refuses the connection (%s); check the user, the password and the database's name in DATABASE_URL", refused.Message)
+	case errors.As(err, &unreachable):
+		return nil, fmt.Errorf("the database at %s:%d can't be reached; check that Postgres runs there, and DATABASE_URL", unreachable.Config.Host, unreachable.Config.Port)
+	}
+	return s, err
 }
 
 // withStore runs do with the database open. Only the database's settings are

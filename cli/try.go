@@ -28,7 +28,6 @@ var ways = []struct{ key, word, says string }{
 }
 
 func (a *app) tryCommand() *cobra.Command {
-	var state string
 	var do []string
 	var noPhone bool
 	command := &cobra.Command{
@@ -53,7 +52,7 @@ journey waits, and follows the journey to its end:
 					return usage("--do %s: say apply, buy, order, unsubscribe, time or quit", word)
 				}
 			}
-			secrets, err := sandbox.LoadSecrets(filepath.Join(state, "sandbox"))
+			secrets, err := sandbox.LoadSecrets(filepath.Join(a.state, "sandbox"))
 			if err != nil {
 				return err
 			}
@@ -61,7 +60,6 @@ journey waits, and follows the journey to its end:
 			return t.run(cmd.Context(), do, cmd.Flags().Changed("do"))
 		},
 	}
-	command.Flags().StringVar(&state, "state", orEnv(a.env, "SCRIP_STATE", ".scrip"), "the state folder of scrip dev")
 	command.Flags().StringSliceVar(&do, "do", nil, "what to do where the journey waits: apply, buy, order, unsubscribe, time, quit")
 	command.Flags().BoolVar(&noPhone, "no-phone", false, "a person without a phone number")
 	return command
@@ -135,7 +133,7 @@ func (t *try) act(ctx context.Context, word string, j *triedJourney) error {
 	now := time.Now().UTC()
 	with := t.person
 	with.UpdatedAt = now
-	if word == "apply" || word == "buy" {
+	if needsCode(word) {
 		code := j.code()
 		if code == "" {
 			t.say("there is no code yet")
@@ -158,6 +156,8 @@ func (t *try) act(ctx context.Context, word string, j *triedJourney) error {
 	}
 	return nil
 }
+
+func needsCode(word string) bool { return word == "apply" || word == "buy" }
 
 // order buys as a shop tells it: orders/create, and orders/paid a moment later.
 func (t *try) order(ctx context.Context, c sandbox.Checkout) error {

@@ -83,13 +83,12 @@ func (t *try) run(ctx context.Context, do []string, told bool) error {
 				return err
 			}
 		case <-time.After(followEvery):
-			if j == nil || j.Status.Waiting == "" || len(do) == 0 || !t.settled(j) {
+			if len(do) == 0 || !t.due(do[0], j) {
 				continue
 			}
 			if do[0] == "quit" {
 				return nil
 			}
-			t.told["did:"+j.Status.Step+do[0]] = true
 			if err := t.press(ctx, do[0], j); err != nil {
 				return err
 			}
@@ -101,6 +100,7 @@ func (t *try) run(ctx context.Context, do []string, told bool) error {
 func (t *try) press(ctx context.Context, word string, j *triedJourney) error {
 	switch {
 	case word == "":
+		t.say("type one of the letters and Enter: a, b, o, u, t or q")
 		return nil
 	case j == nil && word != "order":
 		t.say("the journey has not begun yet")
@@ -109,9 +109,12 @@ func (t *try) press(ctx context.Context, word string, j *triedJourney) error {
 	return t.act(ctx, word, j)
 }
 
-// settled says that the journey has come to another place than the one where
-// something was done last, or that what was done has had its time.
-func (t *try) settled(j *triedJourney) bool {
+// due says that the journey waits at a place where nothing was done yet, and that
+// there is a code for what needs one. A send under way is no place to wait.
+func (t *try) due(word string, j *triedJourney) bool {
+	if j == nil || j.Status.Waiting == "" || j.Status.Until.IsZero() || needsCode(word) && j.code() == "" {
+		return false
+	}
 	place := "place:" + j.Status.Step
 	if t.told[place] {
 		return false
@@ -212,7 +215,7 @@ func (t *try) once(key, format string, args ...any) bool {
 }
 
 func (t *try) menu() {
-	fmt.Fprintln(t.out)
+	fmt.Fprintln(t.out, "\n           What now? A letter and Enter:")
 	for _, way := range ways {
 		fmt.Fprintf(t.out, "           [%s] %s\n", way.key, way.says)
 	}

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,10 +25,19 @@ func (a *app) validateCommand() *cobra.Command {
 				return err
 			}
 			files, err := config.ReadFolder(a.project)
+			if errors.Is(err, os.ErrNotExist) {
+				return usage("there is no folder %s; name the project folder with --project, or begin one with `scrip init`", a.project)
+			}
 			if err != nil {
 				return err
 			}
-			_, problems := settings.Compose(files)
+			if err := a.isProject(files); err != nil {
+				return err
+			}
+			var problems campaign.Problems
+			if settings.Readable() { // else everything that it names would be missing
+				_, problems = settings.Compose(files)
+			}
 			if a.json {
 				return a.validateJSON(wrong, problems)
 			}
@@ -44,6 +56,14 @@ func (a *app) validateCommand() *cobra.Command {
 		}}
 }
 
+// isProject says what to do where the folder isn't a project's.
+func (a *app) isProject(files map[string]string) error {
+	if _, err := os.Stat(filepath.Join(a.project, config.File)); len(files) == 0 && errors.Is(err, os.ErrNotExist) {
+		return usage("%s is no project folder: it holds no %s and no campaigns; name one with --project, or begin one with `scrip init`", a.project, config.File)
+	}
+	return nil
+}
+
 // validateJSON prints what an editor or a pipeline reads.
 func (a *app) validateJSON(wrong config.Problems, problems campaign.Problems) error {
 	type problem struct {
@@ -55,7 +75,7 @@ func (a *app) validateJSON(wrong config.Problems, problems campaign.Problems) er
 	}
 	out := []problem{}
 	for _, p := range wrong {
-		out = append(out, problem{p.Pos.File, p.Pos.Line, p.Pos.Column, "error", p.Key + ": " + p.Message})
+		out = append(out, problem{p.Pos.File, p.Pos.Line, max(p.Pos.Column, 1), "error", strings.TrimPrefix(p.Key+": "+p.Message, ": ")})
 	}
 	for _, p := range problems {
 		severity := map[campaign.Severity]string{campaign.Error: "error", campaign.Warning: "warning"}[p.Severity]

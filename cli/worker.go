@@ -25,7 +25,7 @@ func (a *app) workerCommand() *cobra.Command {
 			defer serving.Wait()
 			if addr := s.config.Worker.Listen; addr != "" {
 				serving.Go(func() {
-					if err := starter.ServeMetrics(ctx, addr, s.metrics, s.log); err != nil {
+					if err := starter.ServeMetrics(ctx, addr, s.metrics, s.store, s.temporal, s.log); err != nil {
 						stop(err)
 					}
 				})

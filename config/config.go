@@ -41,8 +41,13 @@ type Config struct {
 	Defaults    map[string]string
 	Connections map[string]Connection
 
-	positions map[string]campaign.Pos // key -> where it stands in the file
+	positions  map[string]campaign.Pos // key -> where it stands in the file
+	unreadable bool                    // the file is no YAML
 }
+
+// Readable says whether the file could be read at all: what is wrong with its
+// values doesn't make it unreadable.
+func (c *Config) Readable() bool { return !c.unreadable }
 
 // Database is where Postgres is.
 type Database struct {

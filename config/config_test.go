@@ -66,9 +66,9 @@ connections:
 	require.ErrorAs(t, err, &problems)
 	text := err.Error()
 	for _, expected := range []string{
-		"scrip.yaml:1: time_zone:", "scrip.yaml:2: currancy: unknown key", "scrip.yaml:3: public_url:", "scrip.yaml:4: quiet_hours.sms:",
-		"scrip.yaml:5: teams.service.email:", "scrip.yaml:6: defaults.email:", "scrip.yaml:8: connections.api:", "scrip.yaml:9: connections.email.kind: is missing",
-		"scrip.yaml:9: connections.email.on_unknown:", "environment variable SCRIP_KEEP_BODIES: keep_bodies:",
+		"scrip.yaml:1:1: time_zone:", "scrip.yaml:2:1: currancy: unknown key; did you mean currency?", "scrip.yaml:3:1: public_url:", "scrip.yaml:4:15: quiet_hours.sms:",
+		"scrip.yaml:5:19: teams.service.email:", "scrip.yaml:6:12: defaults.email:", "scrip.yaml:8:3: connections.api:", "scrip.yaml:9:3: connections.email.kind: is missing",
+		"scrip.yaml:9:22: connections.email.on_unknown:", "connections.email.live: expected true or false", "environment variable SCRIP_KEEP_BODIES: keep_bodies:",
 	} {
 		require.Contains(t, text, expected)
 	}
@@ -91,7 +91,7 @@ func TestLoad_TakesSecretsFromTheEnvironmentOrAFile(t *testing.T) {
 func TestLoad_NamesTheVariableThatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, err := project(t, mail, nil)
-	require.ErrorContains(t, err, "scrip.yaml:5: connections.email.api_key: the environment variable MAIL_KEY is not set; set it, or MAIL_KEY_FILE")
+	require.ErrorContains(t, err, "scrip.yaml:5:14: connections.email.api_key: the environment variable MAIL_KEY is not set; set it, or MAIL_KEY_FILE")
 }
 
 func TestLoad_NeverPanicsOnBrokenYAML(t *testing.T) {
@@ -114,13 +114,26 @@ func TestLoad_RefusesADevelopmentClockBesideALiveConnection(t *testing.T) {
 
 func TestOpen_PointsAtTheVendorsKey(t *testing.T) {
 	t.Parallel()
-	c, err := project(t, "connections:\n  email:\n    kind: sendgrid\n    api_key: x\n    colour: red\n  other:\n    kind: sendgird\n", nil)
+	c, err := project(t, "connections:\n  email:\n    kind: sendgrid\n    api_key: x\n    colour: red\n", nil)
 	require.NoError(t, err)
 	_, err = c.Open(time.Now)
 	require.ErrorContains(t, err, "connections.email")
 	require.ErrorContains(t, err, "scrip.yaml:5")
-	require.ErrorContains(t, err, "connections.other.kind")
-	require.ErrorContains(t, err, "sendgrid")
+}
+
+func TestValidate_NamesTheKindThatWasProbablyMeant(t *testing.T) {
+	t.Parallel()
+	_, err := project(t, "connections:\n  other:\n    kind: sendgird\n", nil)
+	require.ErrorContains(t, err, "scrip.yaml:3:5: connections.other.kind")
+	require.ErrorContains(t, err, `nearest is "sendgrid"`)
+}
+
+func TestLoad_SaysThatAFileIsNoYAMLAtAll(t *testing.T) {
+	t.Parallel()
+	c, err := project(t, "currency: EUR\nconnections: [\n", nil)
+	require.ErrorContains(t, err, "not valid YAML")
+	require.NotContains(t, err.Error(), "(file)")
+	require.False(t, c.Readable())
 }
 
 func TestConnections_TakesTheOnlyOneThereIsAsTheDefault(t *testing.T) {

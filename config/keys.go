@@ -1,10 +1,12 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/goccy/go-yaml/ast"
 
 	"scrip.dev/scrip/integrations"
@@ -134,4 +136,15 @@ func listed(keys map[string]key) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, ", ")
+}
+
+// nearest gives the key that was probably meant by a word, "" where none is near.
+func nearest(word string, keys map[string]key) string {
+	best, distance := "", 3
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if d := levenshtein.ComputeDistance(word, name); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
 }

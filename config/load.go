@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -27,6 +28,7 @@ func Load(dir string, env func(string) string) (*Config, error) {
 		return nil, fmt.Errorf("reading the settings: %w", err)
 	}
 	problems := c.parse(source, env)
+	c.unreadable = slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == "" })
 	problems = append(problems, c.override(env)...)
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + c.Listen
@@ -39,18 +41,18 @@ func Load(dir string, env func(string) string) (*Config, error) {
 func (c *Config) parse(source []byte, env func(string) string) (problems Problems) {
 	top := campaign.Pos{File: File, Line: 1}
 	if len(source) > maxFile {
-		return Problems{{top, "(file)", "larger than a megabyte; this is not a settings file"}}
+		return Problems{{top, "", "larger than a megabyte; this is not a settings file"}}
 	}
 	// The YAML library panics on some malformed inputs.
 	defer func() {
 		if recover() != nil {
-			problems = append(problems, Problem{top, "(file)", "not valid YAML"})
+			problems = append(problems, Problem{top, "", "not valid YAML"})
 		}
 	}()
 	file, err := parser.ParseBytes(source, 0)
 	if err != nil {
 		pos, message := positionOf(err)
-		return Problems{{pos, "(file)", message}}
+		return Problems{{pos, "", "not valid YAML: " + message}}
 	}
 	r := &reader{config: c, env: env}
 	for _, doc := range file.Docs {
@@ -81,6 +83,10 @@ func (r *reader) section(path string, node ast.Node, keys map[string]key) {
 	r.each(path, node, func(name, full string, pair *ast.MappingValueNode) {
 		read, known := keys[name]
 		if !known {
+			if near := nearest(name, keys); near != "" {
+				r.report(full, posOf(pair.Key), "unknown key; did you mean %s?", near)
+				return
+			}
 			r.report(full, posOf(pair.Key), "unknown key; expected one of %s", listed(keys))
 			return
 		}
@@ -95,7 +101,7 @@ func (r *reader) each(path string, node ast.Node, visit func(name, full string, 
 	}
 	pairs, ok := pairsOf(node)
 	if !ok {
-		r.report(orFile(path), posOf(node), "expected keys and values")
+		r.report(path, posOf(node), "expected keys and values")
 		return
 	}
 	for _, pair := range pairs {
@@ -112,11 +118,23 @@ func (r *reader) decode(path string, node ast.Node, into any) bool {
 		return false
 	}
 	if err := yaml.NodeToValue(node, into, yaml.Strict()); err != nil {
-		_, message := positionOf(err)
-		r.report(path, posOf(node), "%s", message)
+		r.report(path, posOf(node), "%s", expected(into))
 		return false
 	}
 	return true
+}
+
+// expected says what a value should have been.
+func expected(into any) string {
+	switch into.(type) {
+	case *bool:
+		return "expected true or false"
+	case *int:
+		return "expected a whole number"
+	case *[]string:
+		return "expected a list of texts, such as [a, b]"
+	}
+	return "expected a text; put it in quotes if YAML takes it for something else"
 }
 
 // expand replaces the variables in every text below a node.
@@ -170,11 +188,4 @@ func positionOf(err error) (campaign.Pos, string) {
 		return pos, located.GetMessage()
 	}
 	return campaign.Pos{File: File}, err.Error()
-}
-
-func orFile(path string) string {
-	if path == "" {
-		return "(file)"
-	}
-	return path
 }

@@ -10,20 +10,23 @@ import (
 // Problem is one thing that is wrong with the settings.
 type Problem struct {
 	Pos     campaign.Pos // where it stands; Line 0 if it isn't in the file
-	Key     string       // dotted: connections.email.kind
+	Key     string       // dotted: connections.email.kind; "" for the file as a whole
 	Message string       // what is wrong, and what was expected
 }
 
-// String gives "scrip.yaml:7: connections.email.kind: …".
+// String gives "scrip.yaml:7:5: connections.email.kind: …".
 func (p Problem) String() string {
 	where := p.Pos.File
 	if p.Pos.Line > 0 {
-		where = fmt.Sprintf("%s:%d", p.Pos.File, p.Pos.Line)
+		where = fmt.Sprintf("%s:%d:%d", p.Pos.File, p.Pos.Line, max(p.Pos.Column, 1))
 	}
-	if where != "" {
-		where += ": "
+	text := p.Message
+	for _, before := range []string{p.Key, where} {
+		if before != "" {
+			text = before + ": " + text
+		}
 	}
-	return where + p.Key + ": " + p.Message
+	return text
 }
 
 // Problems is all that is wrong.

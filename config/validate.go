@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/integrations/catalog"
 )
 
 var (
@@ -76,6 +77,9 @@ func (v *validator) connections() {
 		v.check(connectionName.MatchString(name), at, "a connection's name is lower-case letters, digits, - and _, and begins with a letter")
 		v.check(!slices.Contains(reserved, name), at, "the name %s is Scrip's own; choose another", name)
 		v.check(connection.Kind != "", at+".kind", "is missing; name the vendor, such as shopify, sendgrid, twilio or webhook")
+		if _, err := catalog.Descriptor(connection.Kind); connection.Kind != "" && err != nil {
+			v.check(false, at+".kind", "%s", err)
+		}
 		v.check(connection.OnUnknown == Park || connection.OnUnknown == Resend, at+".on_unknown", "must be park or resend")
 		v.check(connection.EvidenceWindow > 0, at+".evidence_window", "must be longer than nothing")
 		v.check(!connection.Live || !connection.Sandbox, at+".live", "a sandbox is never live; remove one of live and sandbox")

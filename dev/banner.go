@@ -14,14 +14,6 @@ import (
 
 // banner says once where everything is and what to try.
 func (e *environment) banner(server *temporal.Server) {
-	command := "scrip"
-	if self, err := os.Executable(); err == nil {
-		if here, err := os.Getwd(); err == nil {
-			if relative, err := filepath.Rel(here, self); err == nil && !filepath.IsAbs(relative) {
-				command = "./" + relative
-			}
-		}
-	}
 	ui := server.UIURL
 	if ui == "" {
 		ui = "(at the Temporal server of TEMPORAL_ADDRESS)"
@@ -37,7 +29,23 @@ func (e *environment) banner(server *temporal.Server) {
   Try           %s try cart-recovery
   Stop          Ctrl-C; what happened is kept in %s
 
-`, e.Version, e.baseURL, ui, e.baseURL, filepath.Join(e.State, "key"), command, e.State)
+`, e.Version, e.baseURL, ui, e.baseURL, filepath.Join(e.State, "key"), command(), e.State)
+}
+
+// command is how this program is called from here.
+func command() string {
+	self, err := os.Executable()
+	if err != nil {
+		return "scrip"
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return self
+	}
+	if relative, err := filepath.Rel(here, self); err == nil && filepath.IsLocal(relative) {
+		return "./" + relative
+	}
+	return self
 }
 
 // buildProgress shows the first build of Temporal, which takes minutes.
@@ -83,6 +91,9 @@ func bar(done, total int) string {
 		if i < full {
 			line[i] = '#'
 		}
+	}
+	if total == 0 { // they are still being counted
+		return fmt.Sprintf("[%s] %d packages", line, done)
 	}
 	return fmt.Sprintf("[%s] %d of %d packages", line, done, total)
 }

@@ -26,10 +26,14 @@ import (
 	"scrip.dev/scrip/store"
 )
 
+// StateFolder is where Run keeps everything unless it is told otherwise. Other
+// commands find `url` and `key` of the running system there.
+const StateFolder = ".scrip"
+
 // Options says where things are and on which ports; all ports are on 127.0.0.1.
 type Options struct {
 	Project      string // the project folder
-	State        string // what is kept between runs; default .scrip
+	State        string // what is kept between runs, such as StateFolder
 	Port         int    // Scrip itself: API, hooks, docs, sandbox
 	PostgresPort int
 	TemporalPort int
@@ -64,7 +68,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	database, err := postgres.Start(ctx, postgres.Options{
-		Dir: filepath.Join(o.State, "postgres"), Port: o.PostgresPort, PortSetting: "--postgres-port", Log: o.Log,
+		Dir: filepath.Join(o.State, "postgres"), Port: o.PostgresPort, PortSetting: "--postgres-port or SCRIP_POSTGRES_PORT", Log: o.Log,
 	})
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func Run(ctx context.Context, o Options) error {
 func (e *environment) free() error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port)))
 	if err != nil {
-		return fmt.Errorf("starting Scrip: port %d is taken; stop what uses it, or choose another with --port", e.Port)
+		return fmt.Errorf("starting Scrip: port %d is taken; stop what uses it, or choose another with --port or SCRIP_PORT", e.Port)
 	}
 	return listener.Close()
 }
@@ -124,6 +128,9 @@ func (e *environment) prepare(ctx context.Context, secrets sandbox.Secrets) (err
 	if e.key, err = e.developmentKey(ctx); err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(e.State, "url"), []byte(e.baseURL+"\n"), 0o600); err != nil {
+		return fmt.Errorf("leaving the address for other commands: %w", err)
+	}
 	if err := e.apply(ctx); err != nil {
 		return err
 	}
@@ -133,7 +140,7 @@ func (e *environment) prepare(ctx context.Context, secrets sandbox.Secrets) (err
 		HookURL: func(connection, topic string) string {
 			return strings.TrimSuffix(e.baseURL+"/hooks/"+connection+"/"+topic, "/")
 		},
-		LookUpCode: e.lookUpCode,
+		TemporalUI: e.temporalUI(), LookUpCode: e.lookUpCode,
 	})
 	return err
 }

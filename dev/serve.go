@@ -18,8 +18,8 @@ import (
 )
 
 // upkeepEvery suits the development clock, on which a minute is more than two
-// days.
-const upkeepEvery = 5 * time.Second
+// days, and leaves the list of workflows readable.
+const upkeepEvery = 20 * time.Second
 
 // serve runs the starter at once, and the worker when Temporal is there. The
 // worker stops first, then the starter, then Temporal.
@@ -74,7 +74,7 @@ func (e *environment) startTemporal(ctx context.Context) (*temporal.Server, erro
 	defer progress.end()
 	return temporal.Start(ctx, temporal.Options{
 		Dir: filepath.Join(e.State, "temporal"), Port: e.TemporalPort, UIPort: e.UIPort,
-		PortSetting: "--temporal-port", UIPortSetting: "--ui-port", Progress: progress.step, Log: e.Log,
+		PortSetting: "--temporal-port or SCRIP_TEMPORAL_PORT", UIPortSetting: "--ui-port or SCRIP_UI_PORT", Progress: progress.step, Log: e.Log,
 	})
 }
 

@@ -3,7 +3,9 @@ package dev
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"scrip.dev/scrip/dev/sandbox"
@@ -42,6 +44,15 @@ func (e *environment) temporalAddress(own string) string {
 		return ""
 	}
 	return own
+}
+
+// temporalUI is where the UI of our own server will be; empty where the
+// environment names another server, or the port is left to chance.
+func (e *environment) temporalUI() string {
+	if os.Getenv("TEMPORAL_ADDRESS") != "" || e.UIPort == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(e.UIPort))
 }
 
 // lookUpCode tells the sandbox's shop of codes that it didn't make itself.

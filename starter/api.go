@@ -55,12 +55,8 @@ func New(deps Deps) http.Handler {
 	for pattern, handler := range deps.Mounts {
 		mux.Handle(pattern, handler)
 	}
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) {
-		known := frameworkCodes[http.StatusNotFound]
-		writeProblem(w, problem(http.StatusNotFound, known.code, "%s", known.detail))
-	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/docs", http.StatusFound) })
-	return observed(mux, deps.Log, deps.Metrics)
+	return observed(routed(mux), deps.Log, deps.Metrics)
 }
 
 func (a *api) register() {
@@ -102,7 +98,7 @@ func handle[I, O any](a *api, scope string, op huma.Operation, handler func(cont
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, a.Log, err)
+			return nil, problemOf(ctx, a.Log, missing(err, op.Tags[0]))
 		}
 		return out, nil
 	})

@@ -93,6 +93,13 @@ func TestProblems_AreTheSameShapeEverywhere(t *testing.T) {
 		code         string
 	}{
 		{"GET", "/v1/nothing", nil, 404, "no_such_route"},
+		{"GET", "/nothing", nil, 404, "no_such_route"},
+		{"GET", "/hooks", nil, 404, "no_such_route"},
+		{"DELETE", "/v1/campaigns", nil, 405, "wrong_method"},
+		{"GET", "/v1/campaigns/x/pause", nil, 405, "wrong_method"},
+		{"POST", "/healthz", nil, 405, "wrong_method"},
+		{"POST", "/v1/inbox/replay", map[string]any{"ids": []int{4711}}, 404, "nothing_to_replay"},
+		{"POST", "/v1/events", map[string]any{"type": "order.paid", "contact": map[string]any{"email": "no address"}}, 422, "invalid_event"},
 		{"GET", "/v1/campaigns/missing", nil, 404, "not_found"},
 		{"GET", "/v1/campaigns?limit=0", nil, 422, "invalid_request"},
 		{"GET", "/v1/campaigns?limit=1000", nil, 422, "invalid_request"},
@@ -114,9 +121,26 @@ func TestProblems_AreTheSameShapeEverywhere(t *testing.T) {
 		require.Equal(t, check.status, answer.status, "%s %s: %s", check.method, check.path, answer.body)
 		require.Equal(t, check.code, answer.code(t), "%s %s", check.method, check.path)
 		require.NotEmpty(t, answer.header.Get("X-Request-Id"))
+		require.Equal(t, "application/problem+json", answer.header.Get("Content-Type"), "%s %s", check.method, check.path)
 	}
 	broken := s.do("POST", "/v1/keys", json.RawMessage(`{}`), "Content-Type", "application/x-strange")
 	require.Equal(t, "unsupported_media_type", broken.code(t))
+}
+
+func TestProblems_SayWhatIsMissingAndWhereToLook(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for path, sentence := range map[string]string{
+		"/v1/campaigns/x":    "scrip campaign list",
+		"/v1/journeys/x":     "scrip journey list",
+		"/v1/messages/x":     "scrip message list",
+		"/v1/coupons/x":      "scrip codes list",
+		"/v1/contacts/x":     "no contact",
+		"/v1/why?contact=ct": "no contact",
+	} {
+		require.Contains(t, string(s.do("GET", path, nil).body), sentence, path)
+	}
+	require.Equal(t, "GET, HEAD", s.do("PUT", "/v1/campaigns", nil).header.Get("Allow"))
 }
 
 func TestProblems_NeverRepeatWhatWasSent(t *testing.T) {

@@ -64,7 +64,7 @@ func (a *api) campaignRoutes() {
 				Fields  map[string]any `json:"fields,omitempty" doc:"what the campaign reads as trigger.NAME"`
 			}
 		}) (*answer[accepted], error) {
-			contact, err := a.Store.Contact(ctx, a.Store.Pool, in.Body.Contact)
+			contact, err := a.contactOf(ctx, in.Body.Contact)
 			if err != nil {
 				return nil, err
 			}

@@ -47,6 +47,10 @@ func (a *api) acceptEvents(ctx context.Context, events []event.Event) (*answer[a
 				id.Realm = store.ConnectionAPI
 			}
 		}
+		if len(e.Person.Identities) > 0 && !store.Identifies(e.Person) {
+			return nil, problem(http.StatusUnprocessableEntity, "invalid_event",
+				"event %d: contact names nobody: email is no e-mail address, or phone no number in international form (+49…); leave contact out where it is nobody's event", i+1)
+		}
 		body, err := json.Marshal(e)
 		if err != nil {
 			return nil, fmt.Errorf("encoding an event: %w", err)

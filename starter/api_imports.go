@@ -3,6 +3,7 @@ package starter
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -86,7 +87,13 @@ func (a *api) importRoute() {
 func importProblem(err error) error {
 	var database *pgconn.PgError
 	var unreachable *pgconn.ConnectError
+	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &tooLarge):
+		known := frameworkCodes[http.StatusRequestEntityTooLarge]
+		return problem(http.StatusRequestEntityTooLarge, known.code, "%s; what came before is imported", known.detail)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return problem(http.StatusUnprocessableEntity, "unreadable_file", "the file breaks off in the middle; what came before is imported, and importing the whole file adds the rest")
 	case errors.Is(err, store.ErrNotFound), errors.As(err, &database), errors.As(err, &unreachable), errors.Is(err, context.Canceled), errors.Is(err, os.ErrPermission):
 		return err
 	case errors.Is(err, store.ErrImportRunning):

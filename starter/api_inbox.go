@@ -59,6 +59,9 @@ func (a *api) inboxRoutes() {
 			if err != nil {
 				return nil, err
 			}
+			if count == 0 && !in.Body.All {
+				return nil, problem(http.StatusNotFound, "nothing_to_replay", "none of these failed, or their payloads are gone; `scrip inbox failed` lists those that can be tried again")
+			}
 			if err := store.Audit(ctx, a.Store.Pool, actor(ctx), "inbox.replay", "inbox", map[string]any{"count": count}); err != nil {
 				return nil, err
 			}

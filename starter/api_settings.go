@@ -48,9 +48,12 @@ func (a *api) settingRoutes() {
 			Contact  string `query:"contact" required:"true" maxLength:"64" doc:"the contact's id"`
 			Campaign string `query:"campaign" maxLength:"64" doc:"only this one"`
 		}) (*answer[why], error) {
+			if _, err := a.contactOf(ctx, in.Contact); err != nil {
+				return nil, err
+			}
 			explanations, err := a.Store.Why(ctx, in.Contact, in.Campaign)
 			if err != nil {
-				return nil, err
+				return nil, missing(err, "Campaigns")
 			}
 			a.tellWhereTheyStand(ctx, explanations)
 			return reply(why{in.Contact, present(explanations)})

@@ -130,7 +130,7 @@ func (a *api) sampleVariables(ctx context.Context, parsed *template.Template, bo
 		"project": map[string]any{"currency": a.Config.Currency, "url": a.Config.PublicURL},
 	}
 	if body.Contact != "" {
-		contact, err := a.Store.Contact(ctx, a.Store.Pool, body.Contact)
+		contact, err := a.contactOf(ctx, body.Contact)
 		if err != nil {
 			return nil, err
 		}

@@ -16,12 +16,12 @@ import (
 // unsubscribePage is what a reader of a message sees; it needs no script and
 // nothing from elsewhere.
 var unsubscribePage = template.Must(template.New("unsubscribe").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">
 <title>{{.Title}}</title>
 <style>body{font:17px/1.5 system-ui,sans-serif;max-width:32rem;margin:18vh auto;padding:0 1.5rem;color:#1c1c1c;background:#fff}
 button{font:inherit;padding:.6rem 1.4rem;border:0;border-radius:.4rem;background:#1c1c1c;color:#fff;cursor:pointer}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}button{background:#eee;color:#161616}}</style></head>
-<body><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Ask}}<form method="post"><button>Unsubscribe</button></form>{{end}}</body></html>
+@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}button{background:#eee;color:#161616}}button:focus-visible{outline:3px solid #2f6fde;outline-offset:3px}</style></head>
+<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Ask}}<form method="post"><button>Unsubscribe</button></form>{{end}}</main></body></html>
 `))
 
 type unsubscribeView struct {
@@ -56,7 +56,7 @@ func (a *api) serveUnsubscribe(mux *http.ServeMux) {
 		}
 	}
 	mux.HandleFunc("GET /u/{token}", serve(func(_ context.Context, _, channel string) (unsubscribeView, error) {
-		return unsubscribeView{Title: "Unsubscribe?", Text: "You will not get offers by " + channelWord(channel) + " any more.", Ask: true}, nil
+		return unsubscribeView{Title: "Unsubscribe?", Text: "Press the button, and you will not get offers by " + channelWord(channel) + " any more.", Ask: true}, nil
 	}))
 	mux.HandleFunc("POST /u/{token}", serve(func(ctx context.Context, contact, channel string) (unsubscribeView, error) {
 		return unsubscribeView{Title: "You are unsubscribed", Text: "You will not get offers by " + channelWord(channel) + " any more."}, a.unsubscribe(ctx, contact, channel)

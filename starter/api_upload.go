@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"mime"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,7 +21,7 @@ type Upload struct {
 
 // Resolve keeps the body for the handler.
 func (u *Upload) Resolve(ctx huma.Context) []error {
-	u.reader = io.LimitReader(ctx.BodyReader(), maxImport)
+	u.reader = http.MaxBytesReader(nil, io.NopCloser(ctx.BodyReader()), maxImport)
 	u.kind, _, _ = mime.ParseMediaType(ctx.Header("Content-Type"))
 	_ = ctx.SetReadDeadline(time.Time{}) // an import takes as long as it takes
 	return nil

@@ -35,7 +35,7 @@ func (w Who) person() event.Person {
 // addresses that nobody has.
 func (a *api) identify(ctx context.Context, who Who, create bool) (string, error) {
 	if who.Contact != "" {
-		contact, err := a.Store.Contact(ctx, a.Store.Pool, who.Contact)
+		contact, err := a.contactOf(ctx, who.Contact)
 		if err != nil {
 			return "", err
 		}

@@ -15,6 +15,7 @@ const (
 	fetchRows      = 1000
 	ackRows        = 500
 	ackRetry       = time.Second
+	heldRetry      = time.Minute // until a held journey is looked at again
 )
 
 // delivery is the second stage under one lease: it tells Temporal what stands in
@@ -162,9 +163,13 @@ func (v *delivery) settle(ctx context.Context, results []laneResult) bool {
 // Temporal didn't take.
 func (v *delivery) deliverLane(ctx context.Context, lane string, rows []store.OutboxRow) laneResult {
 	result := laneResult{lane: lane}
+	held := map[string]bool{} // journeys
 	for _, row := range rows {
 		if ctx.Err() != nil {
 			return result
+		}
+		if held[row.JourneyID] {
+			continue
 		}
 		begun := time.Now()
 		err := v.deliver(ctx, row)
@@ -177,6 +182,10 @@ func (v *delivery) deliverLane(ctx context.Context, lane string, rows []store.Ou
 			v.Metrics.Outbox.WithLabelValues(row.Kind, "gone").Inc()
 		case errors.Is(err, ErrRefused):
 			v.refused(ctx, row, err)
+		case errors.Is(err, ErrHeld):
+			held[row.JourneyID] = true
+			v.hold(ctx, row, err)
+			continue
 		default:
 			if ctx.Err() == nil {
 				v.Log.WarnContext(ctx, "Temporal can't be reached; the outbox waits", "error", err)
@@ -199,6 +208,16 @@ func (v *delivery) deliver(ctx context.Context, row store.OutboxRow) error {
 		return v.Temporal.Cancel(ctx, row)
 	}
 	return v.Temporal.Signal(ctx, row)
+}
+
+// hold keeps a journey's rows for a while; the contact's other journeys go on.
+func (v *delivery) hold(ctx context.Context, row store.OutboxRow, err error) {
+	v.Metrics.Outbox.WithLabelValues(row.Kind, "held").Inc()
+	v.Log.ErrorContext(ctx, "a journey is held", "journey", row.JourneyID, "campaign", row.Campaign, "error", err)
+	if err := v.Store.HoldOutbox(ctx, row.JourneyID, heldRetry); err != nil && ctx.Err() == nil {
+		v.Log.WarnContext(ctx, "holding a journey waits for the database", "error", err)
+		pause(ctx, trouble)
+	}
 }
 
 // refused gives up what Temporal will never take. A journey that can't start ends

@@ -35,6 +35,35 @@ func TestDeliver_KeepsTheOrderOfEachContact(t *testing.T) {
 	}
 }
 
+func TestDeliver_AHeldJourneyKeepsItsOrderAndHoldsNobodyElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, recovery, inside("key: event.n"))
+	w.accept(cart("anna@example.com", "T1", 80))
+	w.accept(visit("1"))
+	w.accept(order("anna@example.com", "T1"))
+	w.dispatch()
+	held := one[string](w, `SELECT j.id FROM journey j JOIN campaign c ON c.id = j.campaign_id WHERE c.name = 'recovery'`)
+	w.temporal.fails[held] = ErrHeld
+	lease, err := w.store.AcquireLease(t.Context(), leaseName, w.d.Holder, time.Minute)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { newDelivery(w.d, lease).run(ctx) })
+	require.Eventually(t, func() bool { return one[int](w, `SELECT count(*) FROM outbox WHERE not_before > now()`) == 2 }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return one[int](w, `SELECT count(*) FROM outbox`) == 2 }, 20*time.Second, 5*time.Millisecond)
+	cancel()
+	running.Wait()
+	require.NotEqual(t, held, w.temporal.rows()[0].JourneyID)
+	delete(w.temporal.fails, held)
+	w.exec(`UPDATE outbox SET not_before = '-infinity' WHERE kind <> 'start'`)
+	next, err := w.store.OutboxRows(t.Context(), []string{}, 10)
+	require.NoError(t, err)
+	require.Empty(t, next, "what comes later doesn't overtake the start")
+	w.exec(`UPDATE outbox SET not_before = '-infinity'`)
+	told := w.deliver()
+	require.Equal(t, []string{store.OutboxStart, store.OutboxSignal}, []string{told[1].Kind, told[2].Kind})
+}
+
 func TestDeliver_WaitsWhileTemporalIsAwayAndThenLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, recovery)

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -23,6 +24,15 @@ type index struct {
 	triggers  map[string][]*entrance  // whose trigger names the type
 	matches   map[string][]matchField // rules that find other people's journeys by a value
 	listened  map[string]bool         // types that some version's rules name
+	// Campaigns by what would start them, whose version this build can't compile.
+	unreadable map[string][]unreadable
+}
+
+// unreadable is a campaign whose version this build can't compile. The others go
+// on without it; nobody enters it, and what concerns its journeys waits.
+type unreadable struct {
+	store.DispatchCampaign
+	*store.Unreadable
 }
 
 // entrance is a campaign and the version that new journeys enter with.
@@ -62,11 +72,18 @@ func sameCampaign(a, b store.DispatchCampaign) bool {
 func newIndex(ctx context.Context, d *Dispatcher, q store.Querier, campaigns []store.DispatchCampaign) (*index, error) {
 	x := &index{
 		campaigns: campaigns, current: map[int64]*entrance{}, triggers: map[string][]*entrance{},
-		matches: map[string][]matchField{}, listened: map[string]bool{},
+		matches: map[string][]matchField{}, listened: map[string]bool{}, unreadable: map[string][]unreadable{},
 	}
 	for _, c := range campaigns {
 		for _, no := range c.Versions {
 			version, err := d.Store.Version(ctx, q, c.ID, int(no))
+			var u *store.Unreadable
+			if errors.As(err, &u) {
+				d.Log.ErrorContext(ctx, "a campaign is held: this build can't read a version of it; run the build that applied it, or apply the campaign anew",
+					"campaign", c.Name, "version", no, "error", u)
+				x.addUnreadable(c, u)
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("reading campaign %s: %w", c.Name, err)
 			}
@@ -77,6 +94,19 @@ func newIndex(ctx context.Context, d *Dispatcher, q store.Querier, campaigns []s
 		}
 	}
 	return x, nil
+}
+
+func (x *index) addUnreadable(c store.DispatchCampaign, u *store.Unreadable) {
+	x.addRules(c.ID, u.Rules)
+	if u.Version != c.Version {
+		return
+	}
+	for _, kind := range u.Triggers {
+		if kind == "manual" {
+			kind = store.ManualStart
+		}
+		x.unreadable[kind] = append(x.unreadable[kind], unreadable{c, u})
+	}
 }
 
 func (x *index) addRules(campaignID int64, rules []campaign.Rule) {

@@ -18,11 +18,14 @@ type aboutCode struct {
 // record already, such as the redemption that orders/paid tells again after
 // orders/create. The event learns the names that conditions read.
 func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (*aboutCode, error) {
-	coupon, news, err := b.recordCode(ctx, d, e, contactID)
+	use, news, err := b.recordCode(ctx, d, e, contactID)
 	if err != nil || !news {
 		return nil, err
 	}
-	about := &aboutCode{}
+	about, coupon := &aboutCode{contact: use.contact}, use.coupon
+	if contactID == "" {
+		contactID = use.contact
+	}
 	holders, err := b.holders(ctx, d, e, contactID)
 	if err != nil {
 		return nil, err
@@ -55,43 +58,46 @@ func (b *batch) holders(ctx context.Context, d store.Delivery, e *event.Event, c
 	return b.Store.CodeHolders(ctx, b.tx, realm(d, e), e.Code, contactID)
 }
 
+// codeUse is what the record of a code's use adds to the event.
+type codeUse struct{ coupon, contact string }
+
 // recordCode writes what happened to the code; news says whether it was not known.
-func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (coupon string, news bool, err error) {
+func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (use codeUse, news bool, err error) {
 	byHand := d.Connection == store.ConnectionScrip && e.Fields["by_hand"] == true
 	if d.Connection == store.ConnectionScrip && !byHand {
-		coupon, _ = e.Fields["coupon"].(string)
-		return coupon, true, nil // recorded by what raised it
+		use.coupon, _ = e.Fields["coupon"].(string)
+		return use, true, nil // recorded by what raised it
 	}
 	switch e.Type {
 	case event.CodeRedeemed:
 		return b.redeem(ctx, d, e, contactID, byHand)
 	case event.CodeApplied:
 		applied, err := b.Store.CodeApplied(ctx, b.tx, realm(d, e), e.Code, contactID, e.OccurredAt)
-		return "", len(applied) > 0, err
+		return use, len(applied) > 0, err
 	case event.CodeRolledBack:
 		if e.Order == nil || e.Order.ID == "" {
-			return "", false, &eventError{reason: "code.rolled_back names no order; send order.id", final: true}
+			return use, false, &eventError{reason: "code.rolled_back names no order; send order.id", final: true}
 		}
 		undone, err := b.Store.RollBack(ctx, b.tx, store.RollBackRequest{Realm: realm(d, e), OrderKey: e.Order.ID, Code: e.Code, At: e.OccurredAt})
 		if err != nil || len(undone) == 0 {
-			return "", false, err
+			return use, false, err
 		}
 		// An order without a named code may have had several; the others are events
 		// of their own.
 		for _, other := range undone[1:] {
 			if err := store.RaiseRolledBack(ctx, b.tx, other); err != nil {
-				return "", false, err
+				return use, false, err
 			}
 		}
 		e.Code = undone[0].Code
-		return undone[0].Coupon, true, nil
+		return codeUse{undone[0].Coupon, undone[0].ContactID}, true, nil
 	}
-	return "", true, nil
+	return use, true, nil
 }
 
-func (b *batch) redeem(ctx context.Context, d store.Delivery, e *event.Event, contactID string, byHand bool) (coupon string, news bool, err error) {
+func (b *batch) redeem(ctx context.Context, d store.Delivery, e *event.Event, contactID string, byHand bool) (recorded codeUse, news bool, err error) {
 	if e.Order == nil || e.Order.ID == "" || e.Code == "" {
-		return "", false, &eventError{reason: "code.redeemed names no order or no code; send code and order.id", final: true}
+		return recorded, false, &eventError{reason: "code.redeemed names no order or no code; send code and order.id", final: true}
 	}
 	use := store.Use{
 		Code: e.Code, Realm: realm(d, e), OrderKey: e.Order.ID, ContactID: contactID, Source: d.Connection, Order: e.Order,
@@ -101,7 +107,7 @@ func (b *batch) redeem(ctx context.Context, d store.Delivery, e *event.Event, co
 		use.Source = "manual"
 	}
 	redemption, outcome, err := b.Store.RecordRedemption(ctx, b.tx, use)
-	return redemption.Coupon, outcome == store.RedeemNew, err
+	return codeUse{redemption.Coupon, redemption.ContactID}, outcome == store.RedeemNew, err
 }
 
 // realm is the shop whose codes an event's code is compared with; our own events

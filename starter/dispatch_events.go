@@ -2,8 +2,10 @@ package starter
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
@@ -122,8 +124,27 @@ func (b *batch) privacy(ctx context.Context, d store.Delivery, e event.Event) (h
 		}
 		return true, nil
 	case integrations.PrivacyDataRequested, integrations.PrivacyShopRedact:
-		// A person has to answer: the audit trail is where they look.
-		return true, store.Audit(ctx, b.tx, d.Connection, e.Type, d.Connection, map[string]any{"delivery": d.ID})
+		return true, b.listPrivacy(ctx, d, e)
 	}
 	return false, nil
+}
+
+// listPrivacy lists a request that a person has to answer in the audit trail,
+// with the ids of the contacts that it is about: none where nobody is known.
+func (b *batch) listPrivacy(ctx context.Context, d store.Delivery, e event.Event) error {
+	contacts := []string{}
+	for _, id := range e.Person.Identities {
+		contactID, err := b.Store.ContactByIdentity(ctx, b.tx, d.Connection, id)
+		if err != nil {
+			return err
+		}
+		if contactID != "" && !slices.Contains(contacts, contactID) {
+			contacts = append(contacts, contactID)
+		}
+	}
+	detail := map[string]any{"delivery": d.ID, "contacts": contacts}
+	if request := campaign.Text(e.Fields["request_id"]); request != "" {
+		detail["request"] = request
+	}
+	return store.Audit(ctx, b.tx, d.Connection, e.Type, d.Connection, detail)
 }

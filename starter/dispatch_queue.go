@@ -82,9 +82,13 @@ func (d *Dispatcher) dispatchTogether(ctx context.Context, lease store.Lease, de
 // eventErrorOf finds the delivery's fault in errors of the database.
 func eventErrorOf(err error) error {
 	var bad *eventError
+	var unreadable *store.Unreadable
 	switch {
 	case errors.As(err, &bad):
 		return err
+	case errors.As(err, &unreadable):
+		return &eventError{cause: err, reason: fmt.Sprintf("it concerns a journey in version %d of campaign %s, which this build can't read; "+
+			"run the build that applied it, or stop the campaign, and replay", unreadable.Version, unreadable.Name)}
 	case errors.Is(err, store.ErrNotFound):
 		return &eventError{reason: "something that the event refers to is gone", cause: err}
 	case !store.IsDataError(err):
@@ -153,6 +157,8 @@ func (b *batch) dispatch(ctx context.Context, delivery store.Delivery) (err erro
 			err = &eventError{reason: fmt.Sprintf("dispatching panicked: %T", r), cause: fmt.Errorf("%v", r)}
 		}
 	}()
+	ctx, span := goOn(ctx, delivery.Trace, "dispatch "+delivery.Connection)
+	defer span.End()
 	said, err := b.normalise(delivery)
 	if err != nil {
 		return err
@@ -161,10 +167,24 @@ func (b *batch) dispatch(ctx context.Context, delivery store.Delivery) (err erro
 		return err
 	}
 	happened, err := b.storeEvents(ctx, delivery, said.Events)
-	if err != nil || len(happened) == 0 {
+	if err != nil {
 		return err
 	}
-	s := b.newScene(delivery.ID, delivery.Trace, happened)
+	if len(happened) > 0 {
+		if err := b.newScene(delivery.ID, Traceparent(ctx), happened).play(ctx); err != nil {
+			return err
+		}
+	}
+	// Erasing a person finds payloads by their events. One that told of messages, or
+	// of nothing that is kept, would be overlooked, and nobody reads it again.
+	if len(happened) == 0 || len(said.Evidence) > 0 {
+		return b.Store.DropBody(ctx, b.tx, delivery)
+	}
+	return nil
+}
+
+// play does what the events of a delivery lead to.
+func (s *scene) play(ctx context.Context) error {
 	if err := s.tellJourneys(ctx); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func (s *scene) tellJourneys(ctx context.Context) error {
 func (s *scene) concerned(ctx context.Context, h *happening) ([]store.OpenJourney, error) {
 	var hashes [][]byte
 	for _, m := range s.catalogue.matches[h.event.Type] {
-		if value := text(lookup(h.event.Fields, m.field)); value != "" {
+		if value := campaign.Text(campaign.Lookup(h.event.Fields, m.field)); value != "" {
 			hashes = append(hashes, store.MatchHash(m.campaignID, m.field, value))
 		}
 	}
@@ -85,6 +86,10 @@ func (s *scene) contactIDs(ctx context.Context, h *happening) ([]string, error) 
 // satisfied gives the ids of the rules of the journey's version that hold.
 func (s *scene) satisfied(ctx context.Context, h *happening, j store.OpenJourney) ([]string, error) {
 	version, err := s.Store.Version(ctx, s.tx, j.CampaignID, j.Version)
+	var u *store.Unreadable
+	if errors.As(err, &u) && !slices.ContainsFunc(u.Rules, func(r campaign.Rule) bool { return slices.Contains(r.Events, h.event.Type) }) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +123,14 @@ func (s *scene) holds(ctx context.Context, h *happening, j store.OpenJourney, ve
 		if q.contact, err = s.contact(ctx, j.ContactID); err != nil {
 			return false, err
 		}
-		key, _ := entryKey(version.Campaign, trigger)
-		q.data.Trigger = trigger.CEL()
+		entered, err := s.stored(ctx, j.EntryEventID)
+		if err != nil {
+			return false, err
+		}
+		key, _ := version.Campaign.EntryKey(entered.ID, entered.Fields)
+		if q.data.Trigger, err = s.view(ctx, trigger, q.where); err != nil {
+			return false, err
+		}
 		q.data.Entry = map[string]any{"key": key, "at": j.CreatedAt, "number": j.EntryNo}
 		if err := s.addCodes(ctx, &q, j.ID); err != nil {
 			return false, err
@@ -146,8 +157,8 @@ func reaches(h *happening, trigger *store.StoredEvent, match string, own bool) b
 	if match == "" {
 		return own
 	}
-	value := text(lookup(h.event.Fields, match))
-	return value != "" && value == text(lookup(trigger.Fields, match))
+	value := campaign.Text(campaign.Lookup(h.event.Fields, match))
+	return value != "" && value == campaign.Text(campaign.Lookup(trigger.Fields, match))
 }
 
 // addCodes adds a journey's codes for conditions that read them.

@@ -3,8 +3,6 @@ package starter
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"scrip.dev/scrip/campaign"
@@ -142,31 +140,4 @@ func (s *scene) view(ctx context.Context, e *store.StoredEvent, where *campaign.
 		vars["raw"] = raw
 	}
 	return vars, nil
-}
-
-// lookup follows a path like event.order.id from the event; "event." may be left
-// out.
-func lookup(fields map[string]any, path string) any {
-	var at any = fields
-	for name := range strings.SplitSeq(strings.TrimPrefix(path, "event."), ".") {
-		object, ok := at.(map[string]any)
-		if !ok {
-			return nil
-		}
-		at = object[name]
-	}
-	return at
-}
-
-// text is a value as it is compared and hashed; "" for what has no text.
-func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case bool, int, int64, json.Number:
-		return fmt.Sprint(v)
-	}
-	return ""
 }

@@ -167,6 +167,13 @@ steps: [{wait: 1h}]
 `)
 	w.happens(cart("anna@example.com", "T1", 80))
 	require.Equal(t, 1, w.journeys())
+	seen, err := w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`))
+	require.NoError(t, err)
+	require.Contains(t, seen["raw"], "events", "steps and templates see it, too")
+	w.exec(`UPDATE delivery SET body = NULL`)
+	seen, err = w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`))
+	require.NoError(t, err)
+	require.NotContains(t, seen, "raw")
 }
 
 func TestDispatch_SuppressesWhatAVendorReports(t *testing.T) {
@@ -183,7 +190,43 @@ func TestDispatch_SuppressesWhatAVendorReports(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok && hard)
 	require.Equal(t, "hard_bounce", reason)
+	require.Zero(t, one[int](w, `SELECT count(*) FROM delivery WHERE body IS NOT NULL`), "nobody would find the address in it to erase it")
 	require.Zero(t, one[int](w, `SELECT count(*) FROM delivery_queue`))
+}
+
+func TestDispatch_GoesOnWithoutAVersionThatThisBuildCannotRead(t *testing.T) {
+	t.Parallel()
+	const future = "campaign: future\ntrigger: {event: checkout.updated}\nexit: [{event: order.created, match: checkout_token}]\nsteps: [{wait: 1h}]\n"
+	w := newWorld(t, future)
+	w.happens(cart("anna@example.com", "T1", 80))
+	require.Equal(t, 1, w.journeys())
+	// A newer build applied the next version; this one is started anew beside it.
+	w.exec(`ALTER TABLE campaign_version DISABLE TRIGGER campaign_version_immutable`)
+	w.exec(`UPDATE campaign_version SET source = replace(source, 'wait: 1h', 'teleport: home')`)
+	again, err := store.Open(t.Context(), w.store.Pool.Config().ConnString(), 10)
+	require.NoError(t, err)
+	t.Cleanup(again.Close)
+	w.store = again
+	w.d = w.dispatcher("second")
+	w.exec(`DELETE FROM lease`)
+	w.apply(recovery)
+
+	w.happens(cart("ben@example.com", "T2", 80))
+	require.Equal(t, 2, w.journeys(), "the other campaign goes on")
+	require.Equal(t, []string{"unreadable_version"}, w.refusals())
+	w.happens(order("work@example.com", "T1"))
+	require.Equal(t, 1, one[int](w, `SELECT attempts FROM delivery_queue`), "what concerns its journey is not lost")
+	for range retryPauses {
+		w.exec(`UPDATE delivery_queue SET not_before = '-infinity'`)
+		w.dispatch()
+	}
+	letters, err := w.store.DeadLetters(t.Context(), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, letters, 1)
+	require.Contains(t, letters[0].Reason, "version 1 of campaign future")
+	start := (&Client{Store: w.store}).Start(t.Context(), store.OutboxRow{Kind: store.OutboxStart, JourneyID: one[string](w,
+		`SELECT j.id FROM journey j JOIN campaign c ON c.id = j.campaign_id WHERE c.name = 'future'`)})
+	require.ErrorIs(t, start, ErrHeld)
 }
 
 func TestDispatch_PutsOffWhatTheDatabaseRefusesAndBuriesItAfterItsAttempts(t *testing.T) {

@@ -247,3 +247,22 @@ func parseCoupon(source string) (*campaign.Coupon, campaign.Problems) {
 	}
 	return file.Coupons[0], problems
 }
+
+// evidence accepts a webhook that tells of messages, and dispatches it.
+func (w *world) evidence(evidence ...event.Evidence) {
+	w.Helper()
+	body, err := json.Marshal(event.Batch{Evidence: evidence})
+	require.NoError(w, err)
+	w.sent++
+	_, err = w.store.Accept(w.Context(), []store.Incoming{{Connection: "shop", Topic: "test", Key: strconv.Itoa(w.sent), Body: body}})
+	require.NoError(w, err)
+	w.dispatch()
+}
+
+// eventID is the id of the first event that a signal tells of.
+func eventID(w *world, row store.OutboxRow) string {
+	w.Helper()
+	var d workflows.Delivery
+	require.NoError(w, json.Unmarshal(row.Payload, &d))
+	return d.Events[0].ID
+}

@@ -20,6 +20,7 @@ var docsPage = template.Must(template.New("docs").Parse(docsSource))
 // docsView is the documentation page's content, taken from the description of the
 // routes.
 type docsView struct {
+	URL     string // where the API is reached
 	Version string
 	Groups  []docsGroup
 }
@@ -51,7 +52,7 @@ func (a *api) serveDocs(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'")
 		_, _ = w.Write(page.Bytes())
 	})
 }
@@ -66,7 +67,7 @@ func (a *api) docs() docsView {
 			}
 		}
 	}
-	view := docsView{Version: a.Version}
+	view := docsView{URL: a.Config.PublicURL, Version: a.Version}
 	for name, routes := range groups {
 		slices.SortFunc(routes, func(x, y docsRoute) int { return cmp.Or(cmp.Compare(x.Path, y.Path), cmp.Compare(x.Method, y.Method)) })
 		view.Groups = append(view.Groups, docsGroup{name, routes})

@@ -22,6 +22,14 @@ type attempt struct {
 // trigger offers each event to the campaigns that it starts.
 func (s *scene) trigger(ctx context.Context) error {
 	for _, h := range s.happened {
+		for _, u := range s.catalogue.unreadable[h.event.Type] {
+			if h.event.Type == store.ManualStart && h.event.Fields["campaign"] != u.DispatchCampaign.Name {
+				continue
+			}
+			if err := s.refuse(ctx, attempt{entrance: &entrance{DispatchCampaign: u.DispatchCampaign}, event: h.event}, store.RefusedUnreadable, ""); err != nil {
+				return err
+			}
+		}
 		for _, e := range s.catalogue.triggers[h.event.Type] {
 			if h.event.Type == store.ManualStart && h.event.Fields["campaign"] != e.Name {
 				continue
@@ -47,7 +55,7 @@ func (s *scene) offer(ctx context.Context, a attempt) error {
 		return s.refuse(ctx, a, store.RefusedNoContact, "")
 	}
 	a.contact = subject
-	key, hasKey := entryKey(a.version.Campaign, a.event)
+	key, hasKey := a.version.Campaign.EntryKey(a.event.ID, a.event.Fields)
 	a.key = store.EntryKey(key)
 	if quiet := a.version.Campaign.Trigger.Debounce; quiet > 0 && hasKey {
 		return s.putOff(ctx, a, quiet)
@@ -92,7 +100,7 @@ func (s *scene) subject(ctx context.Context, a attempt) (*store.Contact, error) 
 	if path == "" {
 		return s.contact(ctx, a.event.ContactID)
 	}
-	value := text(lookup(a.event.Fields, path))
+	value := campaign.Text(campaign.Lookup(a.event.Fields, path))
 	if value == "" {
 		return nil, nil
 	}
@@ -183,7 +191,7 @@ func (a attempt) entry() store.Entry {
 	}
 	seen := map[string]bool{}
 	for _, rule := range a.version.Program.Rules {
-		value := text(lookup(a.event.Fields, rule.Match))
+		value := campaign.Text(campaign.Lookup(a.event.Fields, rule.Match))
 		if rule.Match == "" || value == "" || seen[rule.Match] {
 			continue
 		}
@@ -193,23 +201,9 @@ func (a attempt) entry() store.Entry {
 	return e
 }
 
-// entryKey is the text that identifies an entry; false where the event lacks it.
-func entryKey(c *campaign.Campaign, e *store.StoredEvent) (string, bool) {
-	switch {
-	case c.Entry.Once:
-		return "once", true
-	case c.Entry.Key != "":
-		key := text(lookup(e.Fields, c.Entry.Key))
-		return key, key != ""
-	case e.Type == store.ManualStart && text(e.Fields["key"]) != "":
-		return text(e.Fields["key"]), true
-	}
-	return e.ID, true
-}
-
 // refuse records an entry that doesn't happen.
 func (s *scene) refuse(ctx context.Context, a attempt, reason, detail string) error {
-	r := store.Refusal{CampaignID: a.ID, EventID: a.event.ID, Reason: reason, Detail: detail}
+	r := store.Refusal{CampaignID: a.ID, ContactID: a.event.ContactID, EventID: a.event.ID, Reason: reason, Detail: detail}
 	if a.contact != nil {
 		r.ContactID = a.contact.ID
 	}

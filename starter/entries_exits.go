@@ -21,7 +21,7 @@ func (s *scene) exitedBefore(ctx context.Context, a attempt) (reason string, err
 		}
 		if exit.Match != "" {
 			want.Field = strings.TrimPrefix(exit.Match, "event.")
-			if want.Value = text(lookup(a.event.Fields, exit.Match)); want.Value == "" {
+			if want.Value = campaign.Text(campaign.Lookup(a.event.Fields, exit.Match)); want.Value == "" {
 				continue
 			}
 		}
@@ -70,8 +70,12 @@ func (s *scene) exitHolds(ctx context.Context, a attempt, exit campaign.ExitDoc,
 		return false, err
 	}
 	q := question{where: exit.Where, campaign: a.Name, contact: a.contact, event: h.event}
-	key, _ := entryKey(a.version.Campaign, a.event)
-	q.data.Trigger = a.event.CEL()
+	key, _ := a.version.Campaign.EntryKey(a.event.ID, a.event.Fields)
+	if exit.Where != nil {
+		if q.data.Trigger, err = s.view(ctx, a.event, exit.Where); err != nil {
+			return false, err
+		}
+	}
 	q.data.Entry = map[string]any{"key": key, "at": s.now, "number": 1}
 	v, err := s.ask(ctx, q)
 	return v == holdsTrue, err

@@ -214,3 +214,30 @@ steps: [{wait: 1h}]
 	w.happens(event.Event{Type: event.OrderPaid, Person: by("anna@example.com"), Fields: map[string]any{"total": 40.0}})
 	require.Equal(t, 1, w.journeys())
 }
+
+func TestEntry_IsRefusedByAnEarlierExitWithADottedField(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `campaign: reward
+trigger: {event: referral.completed}
+exit: [{event: order.cancelled, match: order.id, as: returned}]
+steps: [{wait: 1h}]
+`)
+	fields := map[string]any{"order": map[string]any{"id": 17.0}}
+	w.happens(event.Event{Type: event.OrderCancelled, OccurredAt: noon, Person: by("friend@example.com"), Fields: fields})
+	w.happens(event.Event{Type: "referral.completed", OccurredAt: noon.Add(-time.Minute), Person: by("anna@example.com"), Fields: fields})
+	require.Equal(t, []string{"already_exited"}, w.refusals())
+}
+
+func TestEntry_ItsKeyStaysThatOfTheEntryWhenTheTriggerIsUpdated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `campaign: visits
+trigger: {event: shop.visited}
+entry: {key: event.n, while_inside: update}
+exit: [{event: shop.left, where: entry.key == "1" && trigger.n == "2" && entry.number == 1, as: left}]
+steps: [{wait: 1h}]
+`)
+	w.happens(visit("1"))
+	w.happens(visit("2"))
+	w.happens(event.Event{Type: "shop.left", OccurredAt: noon.Add(time.Minute), Person: by("anna@example.com")})
+	require.Len(t, w.signals(), 1)
+}

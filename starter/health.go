@@ -54,21 +54,31 @@ func (a *api) healthRoutes() {
 func (a *api) ready(ctx context.Context) readiness {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	r := readiness{Status: "ok"}
-	add := func(name, worst, detail string) {
-		r.Checks = append(r.Checks, readinessCheck{name, detail == "", detail})
-		if detail != "" && r.Status != "down" {
-			r.Status = worst
-		}
+	r := a.reachable(ctx)
+	if r.Status != "down" {
+		r.add("dispatcher", "degraded", a.dispatcherTrouble(ctx))
 	}
+	return r
+}
+
+// reachable asks the database and, if that answers, Temporal.
+func (a *api) reachable(ctx context.Context) readiness {
+	r := readiness{Status: "ok"}
 	if err := a.Store.Pool.Ping(ctx); err != nil {
-		add("database", "down", "does not answer; check DATABASE_URL and that Postgres runs")
+		r.add("database", "down", "does not answer; check DATABASE_URL and that Postgres runs")
 		return r
 	}
-	add("database", "", "")
-	add("temporal", "degraded", a.temporalTrouble(ctx))
-	add("dispatcher", "degraded", a.dispatcherTrouble(ctx))
+	r.add("database", "", "")
+	r.add("temporal", "degraded", a.temporalTrouble(ctx))
 	return r
+}
+
+// add notes a check; worst is what the process is where detail tells of trouble.
+func (r *readiness) add(name, worst, detail string) {
+	r.Checks = append(r.Checks, readinessCheck{name, detail == "", detail})
+	if detail != "" && r.Status != "down" {
+		r.Status = worst
+	}
 }
 
 func (a *api) temporalTrouble(ctx context.Context) string {

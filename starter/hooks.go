@@ -126,7 +126,7 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (integrations.Reque
 	switch {
 	case errors.As(err, &large):
 		return request, &integrations.Refusal{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large",
-			Message: "the body is larger than " + strconv.FormatInt(limit, 10) + " bytes; send less, or raise hooks.max_body"}
+			Message: "the body is larger than " + strconv.FormatInt(limit, 10) + " bytes, which is more than a webhook has; send less at once"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return request, errSlow
 	case err != nil:

@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -24,7 +25,7 @@ func (b *batch) normalise(d store.Delivery) (event.Batch, error) {
 		Connection: d.Connection, Topic: d.Topic, Meta: d.Meta, Body: d.Body, SentAt: d.SentAt, ReceivedAt: d.ReceivedAt,
 	})
 	if err != nil {
-		return event.Batch{}, &eventError{reason: "the payload could not be understood as " + d.Topic + " of " + d.Connection, final: true, cause: err}
+		return event.Batch{}, &eventError{reason: "the payload could not be understood as " + cmp.Or(d.Topic, "a webhook") + " of " + d.Connection + "; look at what the sender sends, then replay it", final: true, cause: err}
 	}
 	return said, nil
 }

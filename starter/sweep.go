@@ -11,7 +11,7 @@ import (
 	"scrip.dev/scrip/store"
 )
 
-// pausedRetry is how soon a due entry of a paused campaign is looked at again.
+// pausedRetry is how soon a due entry of a campaign that is held is looked at again.
 const pausedRetry = time.Minute
 
 // enterDue turns debounced entries whose quiet time is over into journeys, or
@@ -67,6 +67,9 @@ func (b *batch) enterOne(ctx context.Context, p store.PendingEntry) (err error) 
 		}
 	}()
 	e := b.catalogue.current[p.CampaignID]
+	if e == nil { // this build can't read the campaign, which was said when it was found
+		return b.Store.PostponePending(ctx, b.tx, p.ID, pausedRetry)
+	}
 	if e.State == "paused" { // held like every other step of a paused campaign
 		return b.Store.PostponePending(ctx, b.tx, p.ID, b.Clock.Shorten(pausedRetry))
 	}

@@ -23,6 +23,8 @@ var (
 	ErrGone = errors.New("the workflow is over")
 	// ErrRefused: what was sent will never be taken.
 	ErrRefused = errors.New("the request was refused for ever")
+	// ErrHeld: nothing is wrong with Temporal, but this journey has to wait.
+	ErrHeld = errors.New("the journey is held")
 )
 
 // Temporal is told what stands in the outbox. Telling it again is harmless.
@@ -59,6 +61,10 @@ func (c *Client) Start(ctx context.Context, row store.OutboxRow) error {
 		return ErrGone
 	}
 	version, err := c.Store.Version(ctx, c.Store.Pool, journey.CampaignID, journey.Version)
+	var unreadable *store.Unreadable
+	if errors.As(err, &unreadable) {
+		return fmt.Errorf("%w: %w", ErrHeld, unreadable)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,6 +79,7 @@ func (c *Client) Start(ctx context.Context, row store.OutboxRow) error {
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            fmt.Sprintf("%s v%d", journey.Campaign, journey.Version),
+		StaticDetails:            fmt.Sprintf("contact `%s`\n\n`scrip journey show %s`", journey.ContactID, journey.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(attributeCampaign.ValueSet(journey.Campaign),
 			attributeContact.ValueSet(journey.ContactID), attributeVersion.ValueSet(int64(journey.Version))),
 	}, workflows.JourneyType, workflows.JourneyInput{Journey: journey.ID, Plan: version.Program.Plan, Clock: clock})

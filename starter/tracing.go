@@ -60,6 +60,14 @@ func WithTraceparent(ctx context.Context, traceparent string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": traceparent})
 }
 
+// goOn begins a span below one that was stored. What came in untraced stays so.
+func goOn(ctx context.Context, traceparent, name string) (context.Context, tracing.Span) {
+	if traceparent == "" {
+		return ctx, tracing.SpanFromContext(ctx)
+	}
+	return otel.Tracer(tracerName).Start(WithTraceparent(ctx, traceparent), name)
+}
+
 // startSpan begins a request's span; it is named once its route is known.
 func startSpan(ctx context.Context, r *http.Request) (context.Context, tracing.Span) {
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))

@@ -40,6 +40,7 @@ type Change struct {
 	To       int            `json:"to_version,omitempty" doc:"the version that is used from now on"`
 	State    string         `json:"state,omitempty" doc:"campaigns: running, paused, draining or stopped"`
 	Journeys []VersionCount `json:"journeys,omitempty" doc:"campaigns: how many journeys are inside which version; they keep it"`
+	Diff     []string       `json:"diff,omitempty" doc:"update: lines that go, after '- ', and that come, after '+ '; of templates, each file's under its name"`
 }
 
 // ApplyOptions say how a folder is applied.
@@ -98,15 +99,21 @@ func changedNames(changes []Change) []string {
 func (s *Store) applyCoupons(ctx context.Context, tx pgx.Tx, f Folder) ([]Change, error) {
 	var changes []Change
 	for _, doc := range f.Coupons {
-		var exists bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM coupon WHERE name = $1)`, doc.Name).Scan(&exists); err != nil {
+		var before string
+		err := tx.QueryRow(ctx, `SELECT source FROM coupon WHERE name = $1`, doc.Name).Scan(&before)
+		exists := !errors.Is(err, pgx.ErrNoRows)
+		if err != nil && exists {
 			return nil, err
 		}
 		changed, err := s.ApplyCoupon(ctx, tx, doc)
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, Change{Kind: "coupon", Name: doc.Name, Action: action(exists, changed)})
+		change := Change{Kind: "coupon", Name: doc.Name, Action: action(exists, changed)}
+		if change.Action == ApplyUpdate {
+			change.Diff = lineDiff(before, doc.Source)
+		}
+		changes = append(changes, change)
 	}
 	return changes, nil
 }
@@ -116,7 +123,8 @@ func (s *Store) applySegments(ctx context.Context, tx pgx.Tx, f Folder) ([]Chang
 	for _, doc := range f.Segments {
 		sum := sha256.Sum256([]byte(doc.Source))
 		var same bool
-		err := tx.QueryRow(ctx, `SELECT sha256 = $2 FROM segment WHERE name = $1`, doc.Name, sum[:]).Scan(&same)
+		var before string
+		err := tx.QueryRow(ctx, `SELECT sha256 = $2, source FROM segment WHERE name = $1`, doc.Name, sum[:]).Scan(&same, &before)
 		exists := !errors.Is(err, pgx.ErrNoRows)
 		if err != nil && exists {
 			return nil, err
@@ -127,7 +135,11 @@ func (s *Store) applySegments(ctx context.Context, tx pgx.Tx, f Folder) ([]Chang
 				return nil, err
 			}
 		}
-		changes = append(changes, Change{Kind: "segment", Name: doc.Name, Action: action(exists, !same)})
+		change := Change{Kind: "segment", Name: doc.Name, Action: action(exists, !same)}
+		if change.Action == ApplyUpdate {
+			change.Diff = lineDiff(before, doc.Source)
+		}
+		changes = append(changes, change)
 	}
 	return changes, nil
 }
@@ -170,6 +182,13 @@ func (s *Store) applyCampaign(ctx context.Context, tx pgx.Tx, doc *campaign.Camp
 		}
 	}
 	change.Action = action(change.From > 0, change.To != change.From)
+	if change.Action == ApplyUpdate {
+		var before string
+		if err := tx.QueryRow(ctx, `SELECT source FROM campaign_version WHERE campaign_id = $1 AND no = $2`, id, change.From).Scan(&before); err != nil {
+			return change, err
+		}
+		change.Diff = lineDiff(before, doc.Source)
+	}
 	change.Journeys, err = s.VersionCounts(ctx, tx, doc.Name)
 	return change, err
 }
@@ -185,14 +204,18 @@ func (s *Store) applyTemplates(ctx context.Context, tx pgx.Tx, f Folder) ([]Chan
 		}
 		sum := sha256.Sum256(text)
 		var same bool
-		err = tx.QueryRow(ctx, `SELECT t.version_no, v.sha256 = $2 FROM template t JOIN template_version v ON v.name = t.name AND v.no = t.version_no
-			WHERE t.name = $1 FOR NO KEY UPDATE OF t`, name, sum[:]).Scan(&change.From, &same)
+		var before map[string]string
+		err = tx.QueryRow(ctx, `SELECT t.version_no, v.sha256 = $2, v.files FROM template t JOIN template_version v ON v.name = t.name AND v.no = t.version_no
+			WHERE t.name = $1 FOR NO KEY UPDATE OF t`, name, sum[:]).Scan(&change.From, &same, &before)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return nil, err
 		}
 		change.To, change.Action = change.From, action(change.From > 0, !same)
 		if !same {
 			mended, change.To = true, change.From+1
+			if change.From > 0 {
+				change.Diff = filesDiff(before, files)
+			}
 			batch := &pgx.Batch{}
 			batch.Queue(`INSERT INTO template (name, version_no) VALUES ($1, $2)
 				ON CONFLICT (name) DO UPDATE SET version_no = excluded.version_no, updated_at = now()`, name, change.To)
@@ -206,33 +229,6 @@ func (s *Store) applyTemplates(ctx context.Context, tx pgx.Tx, f Folder) ([]Chan
 	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Name, b.Name) })
 	if mended {
 		if _, err := s.tellJourneys(ctx, tx, "resume", struct{}{}, `j.state = 'parked' AND j.parked_reason = $4`, "render_error"); err != nil {
-			return nil, err
-		}
-	}
-	return changes, nil
-}
-
-// missing finds campaigns that the folder doesn't hold any more.
-func (s *Store) missing(ctx context.Context, tx pgx.Tx, f Folder, prune bool) ([]Change, error) {
-	names := make([]string, len(f.Campaigns))
-	for i, doc := range f.Campaigns {
-		names[i] = doc.Name
-	}
-	found, err := list[CampaignSummary](ctx, tx, "campaigns", campaignSummary+`WHERE c.name <> ALL ($1) ORDER BY c.name`, names)
-	if err != nil {
-		return nil, err
-	}
-	changes := make([]Change, len(found))
-	for i, c := range found {
-		changes[i] = Change{Kind: "campaign", Name: c.Name, Action: ApplyMissing, From: c.Version, To: c.Version, State: c.State}
-		if changes[i].Journeys, err = s.VersionCounts(ctx, tx, c.Name); err != nil {
-			return nil, err
-		}
-		if !prune || c.State == CampaignDraining || c.State == CampaignStopped {
-			continue
-		}
-		changes[i].Action = ApplyDrain
-		if _, err := tx.Exec(ctx, `UPDATE campaign SET state = 'draining', updated_at = now() WHERE name = $1`, c.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -48,6 +48,7 @@ const (
 	ClaimEmpty      ClaimStatus = "empty"       // no code, and nothing to wait for
 	ClaimAlreadyHad ClaimStatus = "already_had" // one_per: contact, and the contact's code is used up
 	ClaimInactive   ClaimStatus = "inactive"    // the coupon is switched off or over
+	ClaimOver       ClaimStatus = "over"        // the journey has ended: nobody would give the code back
 )
 
 // ClaimResult is the answer to a Claim.
@@ -93,6 +94,7 @@ type claimRequest struct {
 	Claim
 	key       string // the Key, or the contact's where the coupon gives one per contact
 	ofContact bool   // the key is the contact's
+	fallback  bool   // the Key is that of another coupon, which was empty
 	result    ClaimResult
 	err       error
 	done      chan struct{}
@@ -145,8 +147,8 @@ func (s *Store) Claim(ctx context.Context, claim Claim) (ClaimResult, error) {
 	if claim.Key == "" || claim.Coupon == "" {
 		return ClaimResult{}, errors.New("claiming a code: the claim needs a key and a coupon")
 	}
-	for range maxFallbacks {
-		result, err := s.claimer.ask(ctx, claim)
+	for depth := range maxFallbacks {
+		result, err := s.claimer.ask(ctx, claim, depth > 0)
 		if err != nil {
 			return ClaimResult{}, fmt.Errorf("claiming a code of %s: %w", claim.Coupon, err)
 		}
@@ -169,8 +171,8 @@ func (s *Store) Claim(ctx context.Context, claim Claim) (ClaimResult, error) {
 }
 
 // ask puts a claim into its lane and waits for the answer.
-func (c *claimer) ask(ctx context.Context, claim Claim) (ClaimResult, error) {
-	r := &claimRequest{Claim: claim, done: make(chan struct{})}
+func (c *claimer) ask(ctx context.Context, claim Claim, fallback bool) (ClaimResult, error) {
+	r := &claimRequest{Claim: claim, fallback: fallback, done: make(chan struct{})}
 	lane := claim.Coupon + "/" + claim.Set
 	c.mu.Lock()
 	if c.closed {

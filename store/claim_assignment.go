@@ -79,8 +79,10 @@ func orNull(t time.Time) *time.Time {
 // assignmentsByKey gives what the keys have already.
 func assignmentsByKey(ctx context.Context, q Querier, keys []string) (map[string]Assignment, error) {
 	// Materialised, so that nothing but the index of the keys is looked into.
-	rows, err := q.Query(ctx, `WITH a AS MATERIALIZED (SELECT * FROM assignment WHERE claim_key = ANY ($1))
-		SELECT `+assignmentColumns+`, a.claim_key
+	rows, err := q.Query(ctx, `WITH a AS MATERIALIZED (
+			SELECT claim_key AS asked, * FROM assignment WHERE claim_key = ANY ($1)
+			UNION ALL SELECT al.claim_key, o.* FROM claim_alias al JOIN assignment o ON o.id = al.assignment_id WHERE al.claim_key = ANY ($1))
+		SELECT `+assignmentColumns+`, a.asked
 		FROM a JOIN coupon cp ON cp.id = a.coupon_id JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos`, keys)
 	if err != nil {
 		return nil, fmt.Errorf("looking up claims: %w", err)

@@ -16,8 +16,8 @@ import (
 // BenchmarkClaim compares claims with updates of single rows by key, each in its
 // own transaction, at 32 clients. The two take turns on one database, and the
 // median of the turns' ratios is reported: rates alone say more of the machine.
-// Name a server that flushes to disk in DATABASE_URL_TEST for figures that mean
-// something; set commit_delay there to see what a slow disk does.
+// DATABASE_URL_TEST may name another server; set commit_delay there to see what a
+// slow disk does.
 func BenchmarkClaim(b *testing.B) {
 	const clients, rounds, turn, journeys, pool = 32, 7, 1500 * time.Millisecond, 20_000, 600_000
 	c := newCodes(b)

@@ -56,12 +56,14 @@ func (t *claimTx) answer(ctx context.Context, group []*claimRequest) error {
 		return err
 	}
 	fresh, err := t.known(ctx, group)
-	if err != nil || len(fresh) == 0 {
+	if err != nil {
 		return err
 	}
-	fresh = t.refuseOver(fresh)
 	if len(fresh) == 0 {
-		return nil
+		return t.alias(ctx, group)
+	}
+	if fresh, err = t.refuseEnded(ctx, t.refuseOver(fresh)); err != nil || len(fresh) == 0 {
+		return err
 	}
 	if (t.coupon.waiters > 0 || t.bounded()) && !t.locked {
 		return errLockNeeded
@@ -86,6 +88,9 @@ func (t *claimTx) answer(ctx context.Context, group []*claimRequest) error {
 		return errLockNeeded
 	}
 	if err := t.turnAway(ctx, left); err != nil {
+		return err
+	}
+	if err := t.alias(ctx, group); err != nil {
 		return err
 	}
 	return t.warn(ctx, len(left) > 0)
@@ -117,77 +122,6 @@ func (t *claimTx) open(ctx context.Context, name string) (err error) {
 // code's total bounds its uses instead.
 func (t *claimTx) bounded() bool {
 	return t.coupon.Doc.Limits.Total > 0 && t.coupon.Pool != campaign.PoolShared
-}
-
-// refuseOver answers claims of a coupon that is switched off or past its last
-// day, and returns the others.
-func (t *claimTx) refuseOver(requests []*claimRequest) []*claimRequest {
-	open := requests[:0:0]
-	for _, r := range requests {
-		expires := r.expiry(t.coupon.Doc, t.now)
-		if t.coupon.State != CouponActive || !expires.IsZero() && !expires.After(t.now) {
-			r.result = ClaimResult{Status: ClaimInactive}
-			continue
-		}
-		open = append(open, r)
-	}
-	return open
-}
-
-// known answers the requests whose keys have codes already and returns the
-// others, one a key; those that repeat a key in the group get its answer, too.
-func (t *claimTx) known(ctx context.Context, group []*claimRequest) ([]*claimRequest, error) {
-	keys := make([]string, len(group))
-	for i, r := range group {
-		r.key = r.Key
-		r.ofContact = t.coupon.Doc.OnePer == "contact" && r.ContactID != ""
-		if r.ofContact {
-			r.key = contactKeyPrefix + r.ContactID + "/" + t.coupon.Name
-		}
-		keys[i] = r.key
-	}
-	had, err := assignmentsByKey(ctx, t.tx, keys)
-	if err != nil {
-		return nil, err
-	}
-	fresh := make([]*claimRequest, 0, len(group))
-	for _, r := range group {
-		a, ok := had[r.key]
-		if !ok {
-			fresh = append(fresh, r)
-			continue
-		}
-		if err := t.repeat(ctx, r, a); err != nil {
-			return nil, err
-		}
-	}
-	return fresh, nil
-}
-
-// repeat answers a claim whose key has a code. A contact's code is shared with
-// the journey that asks while it can be used.
-func (t *claimTx) repeat(ctx context.Context, r *claimRequest, a Assignment) error {
-	r.result = ClaimResult{Status: ClaimAssigned, Assignment: a}
-	if !r.ofContact || a.JourneyID == r.JourneyID && r.JourneyID != "" {
-		return nil
-	}
-	if !a.usable(t.now) {
-		r.result.Status = ClaimAlreadyHad
-		return nil
-	}
-	return t.share(ctx, r, a.ID)
-}
-
-func (t *claimTx) share(ctx context.Context, r *claimRequest, assignmentID int64) error {
-	if r.JourneyID == "" {
-		return nil
-	}
-	_, err := t.tx.Exec(ctx, `INSERT INTO assignment_share (assignment_id, journey_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-		assignmentID, r.JourneyID)
-	if err != nil {
-		return fmt.Errorf("sharing the contact's code: %w", err)
-	}
-	return nil
 }
 
 // give hands out codes to requests without one, in their order, as far as the

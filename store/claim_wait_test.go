@@ -40,6 +40,44 @@ func TestClaim_WaitsInOrderAndIsServedByARefill(t *testing.T) {
 	require.EqualValues(t, 1, stats.Waiting)
 }
 
+func TestClaim_KeepsTheFallbackAlsoWhereCodesBelongToContacts(t *testing.T) {
+	t.Parallel()
+	for name, onePer := range map[string][2]string{
+		"the first": {"one_per: contact\n", ""}, "the fallback": {"", "one_per: contact\n"}, "both": {"one_per: contact\n", "one_per: contact\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCodes(t)
+			c.journeys(1)
+			c.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\non_empty: {fallback: other}\n" + onePer[0] +
+				"---\ncoupon: other\ndiscount: {percentage: 5}\ncodes: {generate: \"OTHER-########\"}\n" + onePer[1])
+			fallback := c.claimed(0, "gift")
+			require.Equal(t, "other", fallback.Coupon)
+			require.Equal(t, fallback.Code, c.claimed(0, "gift").Code)
+			c.importLines("gift", "A")
+			require.Equal(t, fallback.Code, c.claimed(0, "gift").Code, "a refill does not change what the journey has")
+			require.Equal(t, 1, c.count(`SELECT count(*) FROM assignment`))
+		})
+	}
+}
+
+func TestClaim_GivesNothingToAJourneyThatHasEnded(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(2)
+	c.apply(listCoupon)
+	c.importLines("gift", "A", "B")
+	had := c.claimed(0, "gift")
+	require.NoError(t, c.Expose(c.ctx, c.Pool, had.ID))
+	for i := range 2 {
+		_, err := c.EndJourney(c.ctx, store.Ending{Journey: journey(i), Outcome: "completed"})
+		require.NoError(t, err)
+	}
+	require.Equal(t, had.Code, c.claimed(0, "gift").Code, "what it had, a late retry still finds")
+	require.Equal(t, store.ClaimOver, c.claim(1, "gift").Status)
+	require.Equal(t, 1, c.count(`SELECT count(*) FROM assignment`))
+}
+
 func TestClaim_TakesTheFallbackAfterTheDeadlineAndKeepsIt(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)

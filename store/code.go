@@ -112,9 +112,9 @@ func (s *Store) AssignmentHolders(ctx context.Context, q Querier, assignmentID i
 }
 
 func queryHolders(ctx context.Context, q Querier, where string, args ...any) ([]Holder, error) {
-	rows, err := q.Query(ctx, `SELECT a.id, coalesce(a.journey_id, ''), coalesce(a.contact_id, ''), cp.name, a.state,
+	rows, err := q.Query(ctx, `SELECT a.id, coalesce(a.journey_id, ''), coalesce(ct.merged_into, ct.id, ''), cp.name, a.state,
 			ARRAY(SELECT s.journey_id FROM assignment_share s WHERE s.assignment_id = a.id ORDER BY s.created_at)
-		FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id WHERE `+where+` ORDER BY a.id`, args...)
+		FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id LEFT JOIN contact ct ON ct.id = a.contact_id WHERE `+where+` ORDER BY a.id`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("looking up a code's holders: %w", err)
 	}

@@ -34,10 +34,7 @@ func (s *Store) ApplyConsents(ctx context.Context, q Querier, contactID string, 
 }
 
 func (s *Store) liftSuppressions(ctx context.Context, q Querier, contactID, channel string, at time.Time) error {
-	kind := event.Phone
-	if channel == event.ChannelEmail {
-		kind = event.Email
-	}
+	kind, _ := addressOn(channel, "")
 	rows, err := q.Query(ctx, `SELECT value_norm FROM identity WHERE contact_id = $1 AND kind = $2`, contactID, kind)
 	if err != nil {
 		return fmt.Errorf("loading addresses: %w", err)

@@ -57,7 +57,14 @@ var eraseStatements = []string{
 	`UPDATE event SET token = '', fields = coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(fields)
 		WHERE jsonb_typeof(value) IN ('number', 'boolean')), '{}') WHERE contact_id = ANY ($1)`,
 	`DELETE FROM match_key WHERE journey_id IN (SELECT id FROM journey WHERE contact_id = ANY ($1))`,
+	// Payloads that could not be dispatched have no events that lead to them.
+	`UPDATE delivery d SET body = NULL, meta = NULL FROM dead_letter l, identity i
+		WHERE i.contact_id = ANY ($1) AND d.id = l.delivery_id AND d.received_at = l.received_at
+		AND position(convert_to(i.value, 'UTF8') IN d.body) > 0`,
 	`UPDATE message SET address = '', detail = '', updated_at = now() WHERE contact_id = ANY ($1)`,
+	// Tests that somebody sent to the person's address belong to no contact.
+	`UPDATE message m SET address = '', detail = '', updated_at = now() FROM identity i
+		WHERE i.contact_id = ANY ($1) AND i.kind IN ('email', 'phone') AND m.contact_id IS NULL AND m.address <> '' AND lower(m.address) = lower(i.value)`,
 	`UPDATE step_result SET json = NULL WHERE journey_id IN (SELECT id FROM journey WHERE contact_id = ANY ($1))`,
 	`DELETE FROM identity WHERE contact_id = ANY ($1)`,
 	`DELETE FROM consent WHERE contact_id = ANY ($1)`,

@@ -41,7 +41,7 @@ type ContactImportReport struct {
 
 // ContactImportProblem is one line that was left out.
 type ContactImportProblem struct {
-	Line    int    `json:"line"` // from 1; of JSON, the object's number
+	Line    int    `json:"line"` // of CSV, with the header as the first; of JSON, the object's number, from 1
 	Message string `json:"message"`
 }
 
@@ -65,7 +65,11 @@ func (s *Store) ImportContacts(ctx context.Context, in ContactImport, r io.Reade
 	if err != nil {
 		return report, err
 	}
-	for line := 1; ; line++ {
+	first := 1
+	if in.Format == ContactsCSV {
+		first = 2 // after the header
+	}
+	for line := first; ; line++ {
 		row, err := next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -83,7 +87,7 @@ func (s *Store) ImportContacts(ctx context.Context, in ContactImport, r io.Reade
 			return report, fmt.Errorf("importing contacts, line %d: %w", line, err)
 		}
 		if progress != nil {
-			progress(line)
+			progress(line - first + 1)
 		}
 	}
 	_, _ = io.Copy(io.Discard, io.TeeReader(r, sum))

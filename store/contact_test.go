@@ -161,12 +161,17 @@ func TestErase_ForgetsThePersonAndKeepsTheAddressClosed(t *testing.T) {
 	accepted, err := p.Accept(t.Context(), []store.Incoming{{Connection: "shop", Topic: "t", Key: "1", Body: []byte("anna@example.com")}})
 	require.NoError(t, err)
 	p.exec(`UPDATE event SET (delivery_id, received_at) = (SELECT id, received_at FROM delivery WHERE id = $1)`, accepted[0].DeliveryID)
+	failed, err := p.Accept(t.Context(), []store.Incoming{{Connection: "shop", Topic: "t", Key: "2", Body: []byte(`{"email": "anna@example.com", "broken": true}`)}})
+	require.NoError(t, err)
+	p.exec(`INSERT INTO dead_letter (delivery_id, received_at, connection, topic, reason) SELECT id, received_at, connection, topic, 'broken' FROM delivery WHERE id = $1`, failed[0].DeliveryID)
+	p.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, address) VALUES ('ms_t', 'test:1', 'test', 'email', 'internal', 'email', 'accepted', 'Anna@example.com')`)
 
 	for range 2 {
 		require.NoError(t, p.EraseContact(t.Context(), p.Pool, id, "cli"))
 	}
 	var left int
 	require.NoError(t, p.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM identity) + (SELECT count(*) FROM delivery WHERE body IS NOT NULL)
+		+ (SELECT count(*) FROM message WHERE address <> '')
 		+ (SELECT count(*) FROM contact WHERE first_name <> '' OR attributes <> '{}') + (SELECT count(*) FROM event WHERE fields ? 'text')`).Scan(&left))
 	require.Zero(t, left)
 	var signalled string
@@ -212,7 +217,7 @@ func TestImportContacts_TakesWhatItCanAndReportsTheRestByLine(t *testing.T) {
 	report, err := p.ImportContacts(context.WithoutCancel(t.Context()), in, strings.NewReader(csv), nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Contacts)
-	require.Equal(t, []int{2, 3, 5}, []int{report.Problems[0].Line, report.Problems[1].Line, report.Problems[2].Line})
+	require.Equal(t, []int{3, 4, 6}, []int{report.Problems[0].Line, report.Problems[1].Line, report.Problems[2].Line})
 	id, err := p.FindContactByText(t.Context(), "ANNA@example.com")
 	require.NoError(t, err)
 	anna := p.contact(id)

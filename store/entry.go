@@ -21,6 +21,7 @@ const (
 	RefusedMeanwhile  = "exited"         // an exit applied while the entry waited out its debounce
 	RefusedNoContact  = "no_contact"
 	RefusedNoKey      = "no_key"
+	RefusedUnreadable = "unreadable_version" // this build can't compile the campaign's version
 )
 
 // EntryKey hashes the text from outside that identifies an entry.
@@ -134,7 +135,8 @@ type OpenJourney struct {
 	CampaignID     int64
 	Version        int
 	ContactID      string // resolved
-	TriggerEventID string
+	EntryEventID   string
+	TriggerEventID string // the newest, with `while_inside: update`
 	EntryNo        int
 	CreatedAt      time.Time
 }
@@ -142,7 +144,8 @@ type OpenJourney struct {
 // OpenJourneys gives the journeys that aren't over: those of a contact (with the
 // contacts merged into it), and those with the given ids.
 func (s *Store) OpenJourneys(ctx context.Context, q Querier, contactIDs, journeyIDs []string) ([]OpenJourney, error) {
-	rows, err := q.Query(ctx, `SELECT j.id, j.campaign_id, j.version_no, coalesce(c.merged_into, c.id), coalesce(j.trigger_event_id, ''), j.entry_no, j.created_at
+	rows, err := q.Query(ctx, `SELECT j.id, j.campaign_id, j.version_no, coalesce(c.merged_into, c.id), coalesce(j.entry_event_id, ''),
+			coalesce(j.trigger_event_id, ''), j.entry_no, j.created_at
 		FROM journey j JOIN contact c ON c.id = j.contact_id
 		WHERE j.state <> 'ended' AND (j.contact_id = ANY ($1) OR j.id = ANY ($2)) ORDER BY j.created_at, j.id`, texts(contactIDs), texts(journeyIDs))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"scrip.dev/scrip/event"
@@ -143,7 +144,7 @@ const adoptLimit = 100
 func (s *Store) AdoptEvents(ctx context.Context, q Querier, connection, token, contactID string) ([]*StoredEvent, error) {
 	return s.events(ctx, q, `WITH adopted AS (
 			UPDATE event SET contact_id = $3 WHERE id IN (SELECT id FROM event WHERE connection = $1 AND token = $2
-				AND token <> '' AND contact_id IS NULL ORDER BY occurred_at DESC LIMIT $4) RETURNING *)
+				AND token <> '' AND contact_id IS NULL AND NOT imported ORDER BY occurred_at DESC LIMIT $4) RETURNING *)
 		SELECT `+eventColumns+` FROM adopted ORDER BY occurred_at, delivery_id, ordinal`, connection, token, contactID, adoptLimit)
 }
 
@@ -173,7 +174,7 @@ type EventsSince struct {
 	Types        []string
 	At           time.Time
 	ContactID    string // "" together with Field and Value
-	Field, Value string
+	Field, Value string // Field is a dotted path: order.id
 }
 
 // EventsSince loads at most a hundred events, oldest first; imported history is
@@ -181,7 +182,8 @@ type EventsSince struct {
 func (s *Store) EventsSince(ctx context.Context, q Querier, want EventsSince) ([]*StoredEvent, error) {
 	const order = ` AND type = ANY ($1) AND occurred_at >= $2 AND NOT imported ORDER BY occurred_at, delivery_id, ordinal LIMIT 100`
 	if want.Field != "" {
-		return s.events(ctx, q, `SELECT `+eventColumns+` FROM event WHERE fields ->> $3 = $4`+order, want.Types, want.At, want.Field, want.Value)
+		return s.events(ctx, q, `SELECT `+eventColumns+` FROM event WHERE fields #>> $3 = $4`+order,
+			want.Types, want.At, strings.Split(want.Field, "."), want.Value)
 	}
 	return s.events(ctx, q, `SELECT `+eventColumns+` FROM event WHERE contact_id = $3`+order, want.Types, want.At, want.ContactID)
 }

@@ -40,6 +40,27 @@ func TestRaiseExpired_TellsOnceOfCodesThatEndedUnusedAfterTheGrace(t *testing.T)
 	require.ErrorIs(t, c.Expose(c.ctx, c.Pool, a.ID), store.ErrUnusable)
 }
 
+func TestRaiseExpired_EndsOneClaimOfASharedCodeAndNotTheContactsOthers(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(2)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nvalid_for: 24h\n")
+	var first int64
+	for i := range 2 {
+		claim := claimOf(i, "all")
+		claim.ContactID = contact(0)
+		got, err := c.Claim(c.ctx, claim)
+		require.NoError(t, err)
+		if i == 0 {
+			first = got.Assignment.ID
+		}
+	}
+	holders, err := c.AssignmentHolders(c.ctx, c.Pool, first)
+	require.NoError(t, err)
+	require.Len(t, holders, 1)
+	require.Equal(t, []string{journey(0)}, holders[0].JourneyIDs)
+}
+
 func TestRaiseExpiredCoupons_TellsOnceUntilALaterDayIsApplied(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)

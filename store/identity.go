@@ -44,6 +44,11 @@ func normaliseIdentities(realm string, p event.Person) []identity {
 	return usable
 }
 
+// Identifies says whether anything that is told of a person says who it is.
+func Identifies(p event.Person) bool {
+	return len(normaliseIdentities(ConnectionAPI, p)) > 0
+}
+
 func (i identity) same(o identity) bool {
 	return i.kind == o.kind && i.realm == o.realm && i.norm == o.norm
 }

@@ -177,7 +177,7 @@ func (im *codeImport) csvRows(in *bufio.Reader) (func() (importRow, error), erro
 		}
 	}
 	if _, ok := columns["code"]; !ok {
-		return nil, errors.New("the first line names no column `code`; name the column of the codes in the mapping, or import a file without a header as lines")
+		return nil, errors.New("the first line names no column `code`; name the column with code_column (`--code-column`), or import a file without a header as lines (`--format lines`)")
 	}
 	return func() (importRow, error) {
 		record, err := reader.Read()

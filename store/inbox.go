@@ -212,6 +212,14 @@ func (s *Store) DequeueDeliveries(ctx context.Context, q Querier, ids []int64) e
 	return nil
 }
 
+// DropBody empties a delivery's payload before its time.
+func (s *Store) DropBody(ctx context.Context, q Querier, d Delivery) error {
+	if _, err := q.Exec(ctx, `UPDATE delivery SET body = NULL, meta = NULL WHERE id = $1 AND received_at = $2`, d.ID, d.ReceivedAt); err != nil {
+		return fmt.Errorf("dropping a payload: %w", err)
+	}
+	return nil
+}
+
 // PostponeDelivery counts a failed attempt and tries the delivery again later.
 func (s *Store) PostponeDelivery(ctx context.Context, q Querier, id int64, wait time.Duration) error {
 	_, err := q.Exec(ctx, `UPDATE delivery_queue SET attempts = attempts + 1, not_before = now() + make_interval(secs => $2)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -122,8 +123,8 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 	return ended, nil
 }
 
-// Event loads a stored event as conditions and templates see it: its fields, and
-// its id, type and time.
+// Event loads a stored event as conditions and templates see it: its fields, its
+// id, type and time, and as raw the vendor's payload for as long as it is kept.
 func (s *Store) Event(ctx context.Context, q Querier, id string) (map[string]any, error) {
 	if id == "" {
 		return map[string]any{}, nil
@@ -131,7 +132,9 @@ func (s *Store) Event(ctx context.Context, q Querier, id string) (map[string]any
 	var fields map[string]any
 	var kind string
 	var at time.Time
-	err := q.QueryRow(ctx, `SELECT fields, type, occurred_at FROM event WHERE id = $1`, id).Scan(&fields, &kind, &at)
+	var body []byte
+	err := q.QueryRow(ctx, `SELECT e.fields, e.type, e.occurred_at, d.body FROM event e
+		LEFT JOIN delivery d ON d.id = e.delivery_id AND d.received_at = e.received_at WHERE e.id = $1`, id).Scan(&fields, &kind, &at, &body)
 	if err != nil {
 		return nil, fmt.Errorf("loading event %s: %w", id, notFound(err))
 	}
@@ -139,6 +142,10 @@ func (s *Store) Event(ctx context.Context, q Querier, id string) (map[string]any
 		fields = map[string]any{}
 	}
 	fields["id"], fields["type"], fields["at"] = id, kind, at
+	var raw any
+	if fields["raw"] == nil && json.Unmarshal(body, &raw) == nil { // a form isn't JSON, and bodies are dropped in time
+		fields["raw"] = raw
+	}
 	return fields, nil
 }
 

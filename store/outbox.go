@@ -63,11 +63,11 @@ func (s *Store) Enqueue(ctx context.Context, q Querier, row OutboxRow, payload a
 }
 
 // OutboxRows gives the next rows to deliver, in order of id, without those of the
-// lanes that are being delivered.
+// lanes that are being delivered and of journeys that are held.
 func (s *Store) OutboxRows(ctx context.Context, busy []string, limit int) ([]OutboxRow, error) {
 	rows, err := s.Pool.Query(ctx, `SELECT o.id, o.contact_id, o.journey_id, c.name, o.kind, o.name, o.payload, o.trace, o.created_at
 		FROM outbox o JOIN journey j ON j.id = o.journey_id JOIN campaign c ON c.id = j.campaign_id
-		WHERE o.not_before <= now() AND o.contact_id <> ALL ($1) ORDER BY o.id LIMIT $2`, busy, limit)
+		WHERE NOT EXISTS (SELECT 1 FROM outbox held WHERE held.journey_id = o.journey_id AND held.not_before > now()) AND o.contact_id <> ALL ($1) ORDER BY o.id LIMIT $2`, busy, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
@@ -84,6 +84,16 @@ func (s *Store) OutboxRows(ctx context.Context, busy []string, limit int) ([]Out
 		return nil, fmt.Errorf("reading the outbox: %w", err)
 	}
 	return found, nil
+}
+
+// HoldOutbox keeps what a journey's workflow still has to be told for a while, in
+// its order.
+func (s *Store) HoldOutbox(ctx context.Context, journeyID string, wait time.Duration) error {
+	_, err := s.Pool.Exec(ctx, `UPDATE outbox SET not_before = now() + $2::interval WHERE journey_id = $1`, journeyID, wait)
+	if err != nil {
+		return fmt.Errorf("holding outbox rows: %w", err)
+	}
+	return nil
 }
 
 // AcknowledgeOutbox deletes rows that Temporal has taken; journeys whose start is

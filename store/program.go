@@ -26,8 +26,22 @@ type versionKey struct {
 	no         int
 }
 
+// Unreadable is the error of a stored version that this build can't compile: a
+// newer build applied it. Look tells what is known of it all the same.
+type Unreadable struct {
+	campaign.Glimpse
+	Version int
+	cause   error
+}
+
+func (u *Unreadable) Error() string {
+	return fmt.Sprintf("version %d of campaign %s can't be read by this build: %v", u.Version, u.Name, u.cause)
+}
+
+func (u *Unreadable) Unwrap() error { return u.cause }
+
 // Version loads one version of a campaign. The error wraps ErrNotFound where
-// there is none.
+// there is none, and is an *Unreadable where this build can't compile it.
 func (s *Store) Version(ctx context.Context, q Querier, campaignID int64, no int) (*Version, error) {
 	key := versionKey{campaignID, no}
 	s.versions.RLock()
@@ -57,11 +71,11 @@ func (s *Store) Version(ctx context.Context, q Querier, campaignID int64, no int
 func compile(campaignID int64, no int, source string) (*Version, error) {
 	file, problems := campaign.Parse(fmt.Sprintf("campaign %d version %d", campaignID, no), []byte(source))
 	if len(file.Campaigns) != 1 {
-		return nil, fmt.Errorf("reading version %d of campaign %d: the stored document can't be read by this build: %v", no, campaignID, problems)
+		return nil, &Unreadable{Glimpse: campaign.Look([]byte(source)), Version: no, cause: problems}
 	}
 	program, err := file.Campaigns[0].Compile(no)
 	if err != nil {
-		return nil, fmt.Errorf("compiling version %d of campaign %d: %w", no, campaignID, err)
+		return nil, &Unreadable{Glimpse: campaign.Look([]byte(source)), Version: no, cause: err}
 	}
 	return &Version{CampaignID: campaignID, Campaign: file.Campaigns[0], Program: program}, nil
 }

@@ -38,7 +38,7 @@ func (m *redeemModel) sums(contact int) (uses, contactUses, spent int) {
 }
 
 func (m *redeemModel) redeem(order string, contact, discount int) store.Reason {
-	if _, known := m.orders[order]; known {
+	if u, known := m.orders[order]; known && !u.undone {
 		return ""
 	}
 	uses, contactUses, spent := m.sums(contact)

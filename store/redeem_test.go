@@ -266,6 +266,56 @@ func TestRollBack_FreesTheUseOnce(t *testing.T) {
 	require.Equal(t, 2, c.raised(event.LimitReached), "once each time that it is reached")
 }
 
+func TestUnredeem_TellsOfTheUseThatWasTakenBackAndLetsTheOrderUseTheCodeAgain(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(1)
+	c.apply(listCoupon)
+	c.importLines("gift", "A")
+	c.claimed(0, "gift")
+	first, err := c.Redeem(c.ctx, use("A", "1", 100))
+	require.NoError(t, err)
+	for n := range 2 {
+		undone, err := c.Unredeem(c.ctx, store.RollBackRequest{OrderKey: "1", Code: "A"})
+		require.NoError(t, err)
+		require.Len(t, undone, 1-n)
+	}
+	require.Equal(t, 1, c.raised(event.CodeRolledBack))
+	again, err := c.Redeem(c.ctx, use("A", "1", 120))
+	require.NoError(t, err)
+	require.Equal(t, first.ID, again.ID)
+	require.Equal(t, "redeemed", again.State)
+	require.Equal(t, 2, c.raised(event.CodeRedeemed))
+	_, err = c.Redeem(c.ctx, use("A", "2", 100))
+	requireRefused(t, store.ReasonUsed, err)
+}
+
+func TestEndJourney_EndsAsRedeemedAlsoWhereTheContactsCodeIsShared(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(2)
+	c.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\none_per: contact\n")
+	c.importLines("gift", "A")
+	for i := range 2 {
+		claim := claimOf(i, "gift")
+		claim.ContactID = contact(0)
+		got, err := c.Claim(c.ctx, claim)
+		require.NoError(t, err)
+		require.Equal(t, "A", got.Assignment.Code)
+		require.NoError(t, c.Expose(c.ctx, c.Pool, got.Assignment.ID))
+	}
+	_, _, err := c.RecordRedemption(c.ctx, c.Pool, store.Use{Code: "A", OrderKey: "1", Source: "shop"})
+	require.NoError(t, err)
+	holders, err := c.CodeHolders(c.ctx, c.Pool, "shop", "A", "")
+	require.NoError(t, err)
+	require.Equal(t, []string{journey(0), journey(1)}, holders[0].JourneyIDs, "the event reaches both")
+	for i := range 2 {
+		ended, err := c.EndJourney(c.ctx, store.Ending{Journey: journey(i), Outcome: "completed", Settle: true})
+		require.NoError(t, err)
+		require.Equal(t, "redeemed", ended.Outcome)
+	}
+}
+
 func TestCodeApplied_IsNewsOnce(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)

@@ -48,30 +48,37 @@ func (s *Store) AddressHMAC(ctx context.Context, _ Querier, channel, address str
 	if err != nil {
 		return nil, err
 	}
+	_, norm := addressOn(channel, address)
 	mac := hmac.New(sha256.New, key)
-	_, _ = mac.Write([]byte(channel + "\x00" + normaliseAddress(channel, address)))
+	_, _ = mac.Write([]byte(channel + "\x00" + norm))
 	return mac.Sum(nil), nil
 }
 
-func normaliseAddress(channel, address string) string {
-	kind := event.Phone
+// addressOn gives which kind of identity a channel's addresses are, and the
+// address in the form in which they are compared.
+func addressOn(channel, address string) (kind, norm string) {
+	kind = event.Phone
 	if channel == event.ChannelEmail {
 		kind = event.Email
 	}
-	norm, _ := normaliseIdentity(kind, address, "")
-	return norm
+	norm, _ = normaliseIdentity(kind, address, "")
+	return kind, norm
 }
 
 // Suppress keeps an address from being written to on a channel. A hard one is
-// also closed to transactional messages; it is never softened by a later word.
+// also closed to transactional messages; it is never softened by a later word. A
+// soft one that comes in after the person opted in anew is old news.
 func (s *Store) Suppress(ctx context.Context, q Querier, channel, address, reason string, hard bool, source string, at time.Time) error {
 	mac, err := s.AddressHMAC(ctx, q, channel, address)
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `INSERT INTO suppression AS s (channel, address_hmac, reason, hard, source, at) VALUES ($1, $2, $3, $4, $5, $6)
+	kind, norm := addressOn(channel, address)
+	_, err = q.Exec(ctx, `INSERT INTO suppression AS s (channel, address_hmac, reason, hard, source, at)
+		SELECT $1, $2, $3, $4, $5, $6 WHERE $4 OR NOT EXISTS (SELECT 1 FROM consent c JOIN identity i ON i.contact_id = c.contact_id
+			WHERE i.kind = $7 AND i.realm = '' AND i.value_norm = $8 AND c.channel = $1 AND c.state = 'granted' AND c.at > $6)
 		ON CONFLICT (channel, address_hmac) DO UPDATE SET reason = excluded.reason, hard = true, source = excluded.source, at = excluded.at
-		WHERE excluded.hard AND NOT s.hard`, channel, mac, reason, hard, source, at)
+		WHERE excluded.hard AND NOT s.hard`, channel, mac, reason, hard, source, at, kind, norm)
 	if err != nil {
 		return fmt.Errorf("suppressing an address: %w", err)
 	}

@@ -32,7 +32,7 @@ func (j *journey) act(ctx workflow.Context, step campaign.Step) (activities.Resu
 		}
 		j.status.Held = result.Reason
 		skips := j.inbox.skips
-		_, err = j.block(ctx, block{says: step.Says + " is held: " + result.Reason, until: result.Until, ready: func() bool {
+		_, err = j.block(ctx, block{says: step.Says + ": " + heldWords(result.Reason), until: result.Until, ready: func() bool {
 			return j.inbox.resumes > resumes || j.inbox.skips > skips
 		}})
 		if err != nil || j.left() {
@@ -91,5 +91,27 @@ func activityOf(verb campaign.Verb) func(context.Context, activities.Step) (acti
 		return hands.Call
 	default:
 		return hands.Withdraw
+	}
+}
+
+// heldWords says why a step is held, for people who look at the UI.
+func heldWords(reason string) string {
+	switch reason {
+	case activities.OutOfWindow:
+		return "held until the sending window opens"
+	case activities.WaitingForSupply:
+		return "waiting for a code, in order"
+	case activities.CampaignPaused:
+		return "held while the campaign is paused"
+	case activities.KillSwitch:
+		return "held by the kill switch"
+	case activities.RenderError:
+		return "held until its template is mended"
+	case activities.ExpressionError:
+		return "held until its condition is mended"
+	case activities.UnknownOutcome:
+		return "held until somebody says whether the message was sent"
+	default:
+		return "held: " + reason
 	}
 }

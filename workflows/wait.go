@@ -167,14 +167,16 @@ func (j *journey) block(ctx workflow.Context, b block) (int, error) {
 	return taken, nil
 }
 
+// sleep waits until done holds or, where rest isn't zero, that long. A timer that
+// is no longer waited for is cancelled, so that it neither shows nor wakes anybody.
 func (j *journey) sleep(ctx workflow.Context, says string, rest time.Duration, done func() bool) error {
 	if rest == 0 {
 		return workflow.Await(ctx, done)
 	}
-	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-		Timeout: rest, TimerOptions: workflow.TimerOptions{Summary: says},
-	}, done)
-	return err
+	timerCtx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	timer := workflow.NewTimerWithOptions(timerCtx, rest, workflow.TimerOptions{Summary: says})
+	return workflow.Await(ctx, func() bool { return done() || timer.IsReady() })
 }
 
 // tell says in the UI and to the query where the journey stands.

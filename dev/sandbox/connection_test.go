@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,8 @@ func TestShop_SendsFreeWithACodeForShipping(t *testing.T) {
 			"context": map[string]any{"all": "ALL"}, "destination": map[string]any{"all": true}}})
 	h.buy(h.visitor(), "SHIP-1")
 	hooks := h.got()
-	require.Equal(t, "37.80", object(t, hooks[len(hooks)-1].body)["total_price"])
+	paid := slices.Index(topics(hooks), "orders/paid") // the hooks of two actions may overtake each other
+	require.Equal(t, "37.80", object(t, hooks[paid].body)["total_price"])
 }
 
 func TestConnection_UnderstandsEveryWebhookOfTheShop(t *testing.T) {

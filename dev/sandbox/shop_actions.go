@@ -12,11 +12,11 @@ const cartCookie = "scrip_sandbox_cart"
 func (s *Sandbox) shopRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /sandbox/shop", s.shopPage)
 	mux.HandleFunc("GET /sandbox/shop/recover/{token}", s.recoverCart)
-	mux.HandleFunc("POST /sandbox/shop/cart", s.shopAction(s.changeCart))
+	mux.HandleFunc("POST /sandbox/shop/cart", s.shopAction(s.withDetails(s.changeCart)))
 	mux.HandleFunc("POST /sandbox/shop/details", s.shopAction(s.changeDetails))
-	mux.HandleFunc("POST /sandbox/shop/code", s.shopAction(s.applyCode))
-	mux.HandleFunc("POST /sandbox/shop/buy", s.shopAction(s.buy))
-	mux.HandleFunc("POST /sandbox/shop/abandon", s.shopAction(s.abandon))
+	mux.HandleFunc("POST /sandbox/shop/code", s.shopAction(s.withDetails(s.applyCode)))
+	mux.HandleFunc("POST /sandbox/shop/buy", s.shopAction(s.withDetails(s.buy)))
+	mux.HandleFunc("POST /sandbox/shop/abandon", s.shopAction(s.withDetails(s.abandon)))
 	mux.HandleFunc("POST /sandbox/shop/orders/{id}/{action}", s.shopAction(s.changeOrder))
 	mux.HandleFunc("POST /sandbox/shop/signature", s.shopAction(s.changeFamily))
 }
@@ -47,7 +47,7 @@ func (s *Sandbox) shopAction(do action) http.HandlerFunc {
 		notice, err := do(w, r, c)
 		target := "/sandbox/shop?notice=" + escape(notice)
 		if err != nil {
-			target = "/sandbox/shop?problem=" + escape(err.Error())
+			target = "/sandbox/shop?problem=" + escape(err.Error()) + "&code=" + escape(r.PostFormValue("code"))
 		}
 		s.watchers.notify()
 		http.Redirect(w, r, target, http.StatusSeeOther)
@@ -124,14 +124,36 @@ func (s *Sandbox) updated(c Checkout, first ...emitted) error {
 	return nil
 }
 
+// withDetails first saves the details that were typed beside the button, if there
+// are any: nobody should have to type them twice.
+func (s *Sandbox) withDetails(do action) action {
+	return func(w http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
+		typed := customerOf(r, c.Customer)
+		if !r.PostForm.Has("email") || typed.ID() == 0 || typed == c.Customer {
+			return do(w, r, c)
+		}
+		if _, err := s.changeDetails(w, r, c); err != nil {
+			return "", err
+		}
+		c, _ = s.shop.checkout(c.Token)
+		return do(w, r, c)
+	}
+}
+
+// customerOf is who the form says the visitor is; the rest is as before.
+func customerOf(r *http.Request, c Customer) Customer {
+	c.Email = strings.TrimSpace(r.PostFormValue("email"))
+	c.Phone = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(r.PostFormValue("phone"))
+	c.FirstName = strings.TrimSpace(r.PostFormValue("first_name"))
+	c.LastName = strings.TrimSpace(r.PostFormValue("last_name"))
+	c.AcceptsEmail = r.PostFormValue("accepts_email") != ""
+	c.AcceptsSMS = r.PostFormValue("accepts_sms") != ""
+	return c
+}
+
 func (s *Sandbox) changeDetails(_ http.ResponseWriter, r *http.Request, c Checkout) (string, error) {
 	before, now := c.Customer, s.o.Now().UTC()
-	c.Customer.Email = strings.TrimSpace(r.PostFormValue("email"))
-	c.Customer.Phone = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(r.PostFormValue("phone"))
-	c.Customer.FirstName = strings.TrimSpace(r.PostFormValue("first_name"))
-	c.Customer.LastName = strings.TrimSpace(r.PostFormValue("last_name"))
-	c.Customer.AcceptsEmail = r.PostFormValue("accepts_email") != ""
-	c.Customer.AcceptsSMS = r.PostFormValue("accepts_sms") != ""
+	c.Customer = customerOf(r, c.Customer)
 	if c.Customer.Email != "" && !validAddress(c.Customer.Email) {
 		return "", problem("This is not an e-mail address.")
 	}

@@ -109,7 +109,10 @@ func follow(p Progress, began time.Time, compiled <-chan struct{}, total <-chan 
 			done++
 		case of = <-total:
 		case <-tick.C:
-			p(done, max(of, done), time.Since(began))
+			if of > 0 {
+				of = max(of, done)
+			}
+			p(done, of, time.Since(began))
 		}
 	}
 }

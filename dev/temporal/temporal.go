@@ -80,11 +80,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 // StartOwn is Start without regard to TEMPORAL_ADDRESS.
 func StartOwn(ctx context.Context, o Options) (_ *Server, err error) {
-	if o.CLI == "" {
-		if o.CLI, err = CLI(ctx, o.Progress); err != nil {
-			return nil, err
-		}
-	}
 	if o.PortSetting == "" {
 		o.PortSetting = "TEMPORAL_ADDRESS"
 	}
@@ -92,7 +87,7 @@ func StartOwn(ctx context.Context, o Options) (_ *Server, err error) {
 		o.UIPortSetting = "TEMPORAL_ADDRESS"
 	}
 	s := &Server{}
-	command := process.Command{Name: "Temporal", Path: o.CLI, LogFile: o.LogFile, StopSignal: syscall.SIGTERM}
+	command := process.Command{Name: "Temporal", LogFile: o.LogFile, StopSignal: syscall.SIGTERM}
 	if o.Dir != "" {
 		if s.lock, err = occupy(o.Dir); err != nil {
 			return nil, err
@@ -113,6 +108,11 @@ func StartOwn(ctx context.Context, o Options) (_ *Server, err error) {
 	if command.Args, err = s.arguments(o); err != nil {
 		return nil, err
 	}
+	// Last, because it may take minutes, after which nobody wants to hear that a
+	// port is taken.
+	if command.Path, err = o.executable(ctx); err != nil {
+		return nil, err
+	}
 	if s.process, err = process.Start(command); err != nil {
 		return nil, err
 	}
@@ -122,6 +122,13 @@ func StartOwn(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (o Options) executable(ctx context.Context) (string, error) {
+	if o.CLI != "" {
+		return o.CLI, nil
+	}
+	return CLI(ctx, o.Progress)
 }
 
 // occupy makes the folder and takes it for this process.

@@ -193,10 +193,10 @@ func TestIssue_RefusesACodeOfAnotherDiscount(t *testing.T) {
 func TestIssue_RefusesOffersThatTheShopHasNoDiscountFor(t *testing.T) {
 	t.Parallel()
 	for code, change := range map[string]func(*integrations.Offer){
-		"percentage_over_100":       func(o *integrations.Offer) { o.Percentage = decimal.NewFromInt(101) },
-		"percentage_and_amount":     func(o *integrations.Offer) { o.Amount = decimal.NewFromInt(1) },
-		"no_discount":               func(o *integrations.Offer) { o.Percentage = decimal.Zero },
-		"starts_at_missing":         func(o *integrations.Offer) { o.StartsAt = time.Time{} },
+		"percentage_over_100":   func(o *integrations.Offer) { o.Percentage = decimal.NewFromInt(101) },
+		"percentage_and_amount": func(o *integrations.Offer) { o.Amount = decimal.NewFromInt(1) },
+		"no_discount":           func(o *integrations.Offer) { o.Percentage = decimal.Zero },
+		"starts_at_missing":     func(o *integrations.Offer) { o.StartsAt = time.Time{} },
 	} {
 		o := offer()
 		change(&o)
@@ -233,11 +233,11 @@ func TestQuery_ClassesWhatShopifySays(t *testing.T) {
 		wait  time.Duration
 	}{
 		throttled: {integrations.RateLimited, 2 * time.Second},
-		`{"errors":[{"message":"no","extensions":{"code":"ACCESS_DENIED"}}]}`:                                               {integrations.Auth, 0},
-		`{"errors":[{"message":"oops","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`:                                     {integrations.Unknown, 0},
-		`{"errors":[{"message":"Field 'x' doesn't exist"}]}`:                                                                {integrations.Invalid, 0},
-		`{"errors":"[API] Invalid API key"}`:                                                                                {integrations.Auth, 0},
-		`{"data":`:                                                                                                          {integrations.Unknown, 0},
+		`{"errors":[{"message":"no","extensions":{"code":"ACCESS_DENIED"}}]}`:                               {integrations.Auth, 0},
+		`{"errors":[{"message":"oops","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`:                     {integrations.Unknown, 0},
+		`{"errors":[{"message":"Field 'x' doesn't exist"}]}`:                                                {integrations.Invalid, 0},
+		`{"errors":"[API] Invalid API key"}`:                                                                {integrations.Auth, 0},
+		`{"data":`:                                                                                          {integrations.Unknown, 0},
 		`{"data":{"created":{"codeDiscountNode":null,"userErrors":[]}}}`:                                    {integrations.Unknown, 0},
 		`{"data":{"created":{"userErrors":[{"code":"INTERNAL_ERROR","message":"x"}]}}}`:                     {integrations.Unknown, 0},
 		`{"data":{"created":{"userErrors":[{"code":"VALUE_OUTSIDE_RANGE","message":"must be positive"}]}}}`: {integrations.Invalid, 0},

@@ -174,6 +174,18 @@ func TestCustomer_UpdatesTheContact(t *testing.T) {
 	require.Equal(t, 199.65, batch.Events[0].Fields["total_spent"])
 }
 
+func TestCustomer_AConsentWithoutATimeIsAsOldAsTheRecord(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]time.Time{
+		`"created_at": "2020-01-02T03:04:05Z", "email_marketing_consent": {"state": "subscribed", "consent_updated_at": null}`:                   time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC),
+		`"created_at": "2020-01-02T03:04:05Z", "email_marketing_consent": {"state": "subscribed", "consent_updated_at": "2026-01-01T00:00:00Z"}`: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		`"email_marketing_consent": {"state": "subscribed"}`:                                                                                     time.Unix(0, 0).UTC(),
+	} {
+		batch := normalise(t, "customers/update", []byte(`{"id": 9001, "updated_at": "2026-11-21T10:00:00Z", `+body+`}`))
+		require.Equal(t, want, batch.Events[0].Person.Consents[0].At)
+	}
+}
+
 func TestPrivacy_IsPassedOn(t *testing.T) {
 	t.Parallel()
 	customer := `{"shop_domain": "example.myshopify.com", "customer": {"id": 9001, "email": "anna@example.com", "phone": null}, "data_request": {"id": 77}}`

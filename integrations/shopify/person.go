@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
@@ -49,12 +50,27 @@ func (c customer) person(realm string) event.Person {
 		p.Tags = append(p.Tags, tag.(string))
 	}
 	if consent, known := c.EmailConsent.consent(event.ChannelEmail); known {
+		consent.At = c.standing(consent.At)
 		p.Consents = append(p.Consents, consent)
 	}
 	if consent, known := c.SMSConsent.consent(event.ChannelSMS); known {
+		consent.At = c.standing(consent.At)
 		p.Consents = append(p.Consents, consent)
 	}
 	return p
+}
+
+// standing is when a consent that stands in the record was given. Where Shopify
+// doesn't say, it is as old as the record: told anew with each webhook, it must
+// not seem to be given anew.
+func (c customer) standing(at time.Time) time.Time {
+	switch {
+	case !at.IsZero():
+		return at
+	case !c.CreatedAt.IsZero():
+		return c.CreatedAt.Time
+	}
+	return time.Unix(0, 0).UTC()
 }
 
 func identify(p *event.Person, kind, realm string, values ...text) {

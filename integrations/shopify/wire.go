@@ -161,6 +161,7 @@ type customer struct {
 	State          text              `json:"state"`
 	OrdersCount    amount            `json:"orders_count"`
 	TotalSpent     amount            `json:"total_spent"`
+	CreatedAt      moment            `json:"created_at"`
 	UpdatedAt      moment            `json:"updated_at"`
 	EmailConsent   *marketingConsent `json:"email_marketing_consent"`
 	SMSConsent     *marketingConsent `json:"sms_marketing_consent"`

@@ -4,7 +4,8 @@
 // binary; nothing has to run beforehand and root may run it. Servers live in
 // numbered slots below the temporary folder and are used again, so only the
 // first ones ever pay for making a database cluster. They don't flush to disk:
-// what survives a power cut is not what these tests ask.
+// what survives a power cut is not what these tests ask. They do under -bench,
+// where figures without it would flatter.
 //
 // Where DATABASE_URL_TEST names a server whose user may create databases, that
 // one is used instead.
@@ -13,6 +14,7 @@ package pgtest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -142,10 +144,7 @@ var shared = sync.OnceValues(func() (string, error) {
 })
 
 func startSlot(ctx context.Context, dir string) (string, error) {
-	options := postgres.Options{Dir: dir, Settings: map[string]string{
-		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
-		"max_connections": "400", "shared_buffers": "64MB", "autovacuum": "off",
-	}}
+	options := postgres.Options{Dir: dir, Settings: settings()}
 	server, err := postgres.StartOwn(ctx, options)
 	var inUse *postgres.InUseError
 	if err != nil && !errors.As(err, &inUse) && emptied(dir) {
@@ -156,6 +155,16 @@ func startSlot(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	return server.URL, sweep(ctx, server.URL)
+}
+
+func settings() map[string]string {
+	if bench := flag.Lookup("test.bench"); bench != nil && bench.Value.String() != "" {
+		return map[string]string{"max_connections": "400"}
+	}
+	return map[string]string{
+		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+		"max_connections": "400", "shared_buffers": "64MB", "autovacuum": "off",
+	}
 }
 
 // emptied removes a slot's data and says whether there were any.

@@ -34,6 +34,15 @@
   for (const field of document.querySelectorAll("[data-submit]")) {
     field.addEventListener("change", () => field.form.requestSubmit());
   }
+  // What was typed into the details and not saved yet goes along with every button.
+  const details = document.querySelector("form[data-along]");
+  if (details) {
+    addEventListener("formdata", (e) => {
+      if (e.target === details || !details.checkValidity()) return;
+      for (const [name, value] of new FormData(details)) e.formData.append(name, value);
+    });
+  }
+
   const bubbles = document.querySelector(".bubbles");
   if (bubbles) bubbles.scrollTop = bubbles.scrollHeight;
 })();

@@ -33,9 +33,12 @@ func progress() temporal.Progress {
 		if elapsed < next {
 			return
 		}
-		if next == 0 {
+		switch {
+		case next == 0:
 			fmt.Fprintf(os.Stderr, "building Temporal's command line tool, once; about %.0f minutes on two cores\n", temporal.TypicalBuild.Minutes())
-		} else {
+		case total == 0: // they are still being counted
+			fmt.Fprintf(os.Stderr, "  %d packages, %s\n", done, elapsed.Round(time.Second))
+		default:
 			fmt.Fprintf(os.Stderr, "  %d of %d packages, %s\n", done, total, elapsed.Round(time.Second))
 		}
 		next = elapsed.Truncate(every) + every

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// refuseOver answers claims of a coupon that is switched off or past its last
+// day, and returns the others.
+func (t *claimTx) refuseOver(requests []*claimRequest) []*claimRequest {
+	open := requests[:0:0]
+	for _, r := range requests {
+		expires := r.expiry(t.coupon.Doc, t.now)
+		if t.coupon.State != CouponActive || !expires.IsZero() && !expires.After(t.now) {
+			r.result = ClaimResult{Status: ClaimInactive}
+			continue
+		}
+		open = append(open, r)
+	}
+	return open
+}
+
+// refuseEnded answers claims of journeys that have ended, which a late attempt of
+// an activity may still ask for, and returns the others.
+func (t *claimTx) refuseEnded(ctx context.Context, requests []*claimRequest) ([]*claimRequest, error) {
+	var journeys []string
+	for _, r := range requests {
+		if r.JourneyID != "" {
+			journeys = append(journeys, r.JourneyID)
+		}
+	}
+	if len(journeys) == 0 {
+		return requests, nil
+	}
+	rows, err := t.tx.Query(ctx, `SELECT id FROM journey WHERE id = ANY ($1) AND state = 'ended'`, journeys)
+	if err != nil {
+		return nil, fmt.Errorf("looking for ended journeys: %w", err)
+	}
+	ended, err := collect[string](rows)
+	if err != nil {
+		return nil, fmt.Errorf("looking for ended journeys: %w", err)
+	}
+	return slices.DeleteFunc(requests, func(r *claimRequest) bool {
+		over := slices.Contains(ended, r.JourneyID)
+		if over {
+			r.result = ClaimResult{Status: ClaimOver}
+		}
+		return over
+	}), nil
+}
+
+// known answers the requests whose keys have codes already and returns the
+// others, one a key; those that repeat a key in the group get its answer, too.
+func (t *claimTx) known(ctx context.Context, group []*claimRequest) ([]*claimRequest, error) {
+	keys := make([]string, 0, 2*len(group))
+	for _, r := range group {
+		r.key = r.Key
+		r.ofContact = t.coupon.Doc.OnePer == "contact" && r.ContactID != ""
+		if r.ofContact {
+			r.key = contactKeyPrefix + r.ContactID + "/" + t.coupon.Name
+			keys = append(keys, r.Key)
+		}
+		keys = append(keys, r.key)
+	}
+	had, err := assignmentsByKey(ctx, t.tx, keys)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make([]*claimRequest, 0, len(group))
+	for _, r := range group {
+		if a, ok := had[r.Key]; ok && r.Key != r.key {
+			// The journey was given a fallback before; that is what it has.
+			r.result = ClaimResult{Status: ClaimAssigned, Assignment: a}
+			continue
+		}
+		a, ok := had[r.key]
+		if !ok {
+			fresh = append(fresh, r)
+			continue
+		}
+		if err := t.repeat(ctx, r, a); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// alias notes codes of the contact that were given as a fallback under the keys
+// they were asked for, so that asking again finds them also after a refill.
+func (t *claimTx) alias(ctx context.Context, group []*claimRequest) error {
+	for _, r := range group {
+		if !r.fallback || !r.ofContact || r.result.Status != ClaimAssigned {
+			continue
+		}
+		_, err := t.tx.Exec(ctx, `INSERT INTO claim_alias (claim_key, assignment_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+			r.Key, r.result.Assignment.ID)
+		if err != nil {
+			return fmt.Errorf("noting a fallback: %w", err)
+		}
+	}
+	return nil
+}
+
+// repeat answers a claim whose key has a code. A contact's code is shared with
+// the journey that asks while it can be used.
+func (t *claimTx) repeat(ctx context.Context, r *claimRequest, a Assignment) error {
+	r.result = ClaimResult{Status: ClaimAssigned, Assignment: a}
+	if !r.ofContact || a.JourneyID == r.JourneyID && r.JourneyID != "" {
+		return nil
+	}
+	if !a.usable(t.now) {
+		r.result.Status = ClaimAlreadyHad
+		return nil
+	}
+	return t.share(ctx, r, a.ID)
+}
+
+func (t *claimTx) share(ctx context.Context, r *claimRequest, assignmentID int64) error {
+	if r.JourneyID == "" {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, `INSERT INTO assignment_share (assignment_id, journey_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
+		assignmentID, r.JourneyID)
+	if err != nil {
+		return fmt.Errorf("sharing the contact's code: %w", err)
+	}
+	return nil
+}
