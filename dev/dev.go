@@ -67,6 +67,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := e.free(); err != nil {
 		return err
 	}
+	stopTracing, err := starter.StartTracing(ctx, "scrip-dev")
+	if err != nil {
+		return err
+	}
+	defer func() { e.stopped("the tracing", stopTracing(context.WithoutCancel(ctx))) }()
 	database, err := postgres.Start(ctx, postgres.Options{
 		Dir: filepath.Join(o.State, "postgres"), Port: o.PostgresPort, PortSetting: "--postgres-port or SCRIP_POSTGRES_PORT", Log: o.Log,
 	})

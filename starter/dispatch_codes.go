@@ -14,9 +14,10 @@ type aboutCode struct {
 }
 
 // code records what an event says of a code, and finds its holders. It returns nil
-// for what isn't an event to anybody: a code of somebody else's, and what is on
-// record already, such as the redemption that orders/paid tells again after
-// orders/create. The event learns the names that conditions read.
+// for what is on record already, such as the redemption that orders/paid tells
+// again after orders/create. A code that isn't ours has no holders and is an event
+// all the same: a campaign may begin with it. The event learns the names that
+// conditions read.
 func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (*aboutCode, error) {
 	use, news, err := b.recordCode(ctx, d, e, contactID)
 	if err != nil || !news {
@@ -26,9 +27,11 @@ func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, cont
 	if contactID == "" {
 		contactID = use.contact
 	}
-	holders, err := b.holders(ctx, d, e, contactID)
-	if err != nil {
-		return nil, err
+	var holders []store.Holder
+	if !use.repeated {
+		if holders, err = b.holders(ctx, d, e, contactID); err != nil {
+			return nil, err
+		}
 	}
 	for _, h := range holders {
 		about.journeys = append(about.journeys, h.JourneyIDs...)
@@ -37,7 +40,11 @@ func (b *batch) code(ctx context.Context, d store.Delivery, e *event.Event, cont
 	if e.Fields == nil {
 		e.Fields = map[string]any{}
 	}
-	for name, value := range map[string]string{"code": e.Code, "coupon": coupon} {
+	names := map[string]string{"code": e.Code, "coupon": coupon}
+	if e.Order != nil {
+		names["order_id"] = e.Order.ID
+	}
+	for name, value := range names {
 		if value != "" && e.Fields[name] == nil {
 			e.Fields[name] = value
 		}
@@ -59,7 +66,12 @@ func (b *batch) holders(ctx context.Context, d store.Delivery, e *event.Event, c
 }
 
 // codeUse is what the record of a code's use adds to the event.
-type codeUse struct{ coupon, contact string }
+type codeUse struct {
+	coupon, contact string
+	// repeated says that the code's holders have heard of it before: it is an event
+	// to campaigns that it may start, and not to journeys.
+	repeated bool
+}
 
 // recordCode writes what happened to the code; news says whether it was not known.
 func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event, contactID string) (use codeUse, news bool, err error) {
@@ -73,7 +85,8 @@ func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event
 		return b.redeem(ctx, d, e, contactID, byHand)
 	case event.CodeApplied:
 		applied, err := b.Store.CodeApplied(ctx, b.tx, realm(d, e), e.Code, contactID, e.OccurredAt)
-		return use, len(applied) > 0, err
+		use.repeated = len(applied) == 0
+		return use, true, err
 	case event.CodeRolledBack:
 		if e.Order == nil || e.Order.ID == "" {
 			return use, false, &eventError{reason: "code.rolled_back names no order; send order.id", final: true}
@@ -90,7 +103,7 @@ func (b *batch) recordCode(ctx context.Context, d store.Delivery, e *event.Event
 			}
 		}
 		e.Code = undone[0].Code
-		return codeUse{undone[0].Coupon, undone[0].ContactID}, true, nil
+		return codeUse{coupon: undone[0].Coupon, contact: undone[0].ContactID}, true, nil
 	}
 	return use, true, nil
 }
@@ -107,7 +120,12 @@ func (b *batch) redeem(ctx context.Context, d store.Delivery, e *event.Event, co
 		use.Source = "manual"
 	}
 	redemption, outcome, err := b.Store.RecordRedemption(ctx, b.tx, use)
-	return codeUse{redemption.Coupon, redemption.ContactID}, outcome == store.RedeemNew, err
+	if err != nil || outcome != store.RedeemForeign {
+		return codeUse{coupon: redemption.Coupon, contact: redemption.ContactID}, outcome == store.RedeemNew, err
+	}
+	// A code that the shop made for itself can still start a campaign, once an order.
+	heard, err := b.Store.HeardOfOrder(ctx, b.tx, contactID, e.Type, e.Code, e.Order.ID)
+	return codeUse{repeated: true}, contactID != "" && !heard, err
 }
 
 // realm is the shop whose codes an event's code is compared with; our own events

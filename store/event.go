@@ -187,3 +187,14 @@ func (s *Store) EventsSince(ctx context.Context, q Querier, want EventsSince) ([
 	}
 	return s.events(ctx, q, `SELECT `+eventColumns+` FROM event WHERE contact_id = $3`+order, want.Types, want.At, want.ContactID)
 }
+
+// HeardOfOrder says whether an event of the contact about this code and this order
+// is stored already: shops tell of one order several times.
+func (s *Store) HeardOfOrder(ctx context.Context, q Querier, contactID, kind, code, orderID string) (heard bool, err error) {
+	err = q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM event WHERE contact_id = $1 AND type = $2
+		AND fields->>'code' = $3 AND fields->>'order_id' = $4)`, contactID, kind, code, orderID).Scan(&heard)
+	if err != nil {
+		return false, fmt.Errorf("looking for an order's earlier event: %w", err)
+	}
+	return heard, nil
+}

@@ -66,22 +66,24 @@ func versionOf(ctx context.Context, path string) string {
 
 var moduleLine = regexp.MustCompile(`(?m)^module\s+` + regexp.QuoteMeta(module) + `\s*$`)
 
-// moduleRoot finds Scrip's own checkout, which pins the CLI in tools/go.mod, above
-// the working directory.
+// moduleRoot finds Scrip's own checkout, which pins the CLI in tools/go.mod: above
+// the working directory, or above this program, which `make` leaves in it.
 func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
+	here, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("finding Temporal: %w", err)
 	}
-	for {
-		if b, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && moduleLine.Match(b) {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("finding Temporal: there is no `temporal` " + Version + " on the PATH, and it can only be built inside a checkout of Scrip; " +
-				"run this there, install the CLI (https://github.com/temporalio/cli/releases/tag/v" + Version + "), point TEMPORAL_CLI at it, or set TEMPORAL_ADDRESS to a running server")
-		}
-		dir = parent
+	starts := []string{here}
+	if self, err := os.Executable(); err == nil {
+		starts = append(starts, filepath.Dir(self))
 	}
+	for _, dir := range starts {
+		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if b, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && moduleLine.Match(b) {
+				return dir, nil
+			}
+		}
+	}
+	return "", errors.New("finding Temporal: there is no `temporal` " + Version + " on the PATH, and it can only be built inside a checkout of Scrip; " +
+		"run this there, install the CLI (https://github.com/temporalio/cli/releases/tag/v" + Version + "), point TEMPORAL_CLI at it, or set TEMPORAL_ADDRESS to a running server")
 }

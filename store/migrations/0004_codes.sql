@@ -196,7 +196,14 @@ CREATE TABLE import_problem (
     PRIMARY KEY (import_id, line)
 );
 
+-- Further keys of an assignment: a fallback coupon's code that belongs to the
+-- contact is also what the journey has of the coupon that was empty.
+CREATE TABLE claim_alias (
+    claim_key     text PRIMARY KEY,
+    assignment_id bigint NOT NULL REFERENCES assignment (id)
+);
+
 -- +goose Down
-DROP TABLE import_problem, import, redemption, hold, supply_waiter, assignment_share, assignment, code, supply_level, batch,
+DROP TABLE claim_alias, import_problem, import, redemption, hold, supply_waiter, assignment_share, assignment, code, supply_level, batch,
     coupon_contact_use, coupon_use, coupon;
 DROP SEQUENCE code_pos;

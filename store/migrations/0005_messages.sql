@@ -35,6 +35,9 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_vendor ON message (connection, vendor_id) WHERE vendor_id IS NOT NULL;
 CREATE INDEX message_contact ON message (contact_id, created_at);
 CREATE INDEX message_journey ON message (journey_id);
+-- Tests and notices belong to no contact; erasing a person finds those that went to
+-- the person's address.
+CREATE INDEX message_nobody ON message (lower(address)) WHERE contact_id IS NULL AND address <> '';
 CREATE INDEX message_open ON message (connection, called_at) WHERE state IN ('calling', 'unknown', 'parked');
 
 -- Delivery evidence that came before the answer to the call.
