@@ -19,7 +19,7 @@ func (e *environment) banner(server *temporal.Server) {
 		ui = "(at the Temporal server of TEMPORAL_ADDRESS)"
 	}
 	fmt.Fprintf(e.Out, `
-  Scrip %s is up.
+  Scrip is up.
 
   Sandbox       %s/sandbox     a shop, an inbox, a phone
   Temporal UI   %s
@@ -29,7 +29,7 @@ func (e *environment) banner(server *temporal.Server) {
   Try           %s try cart-recovery
   Stop          Ctrl-C; what happened is kept in %s
 
-`, e.Version, e.baseURL, ui, e.baseURL, filepath.Join(e.State, "key"), command(), e.State)
+`, e.baseURL, ui, e.baseURL, filepath.Join(e.State, "key"), command(), e.State)
 }
 
 // command is how this program is called from here.

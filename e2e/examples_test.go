@@ -114,10 +114,12 @@ var ways = []way{
 		return p.ends(j.ID)
 	}, "friend_returned", 0},
 	{"flash20-not-bought", "not-bought", func(p *person) journey {
+		p.Lines[0].Quantity = 1 // too little for cart-recovery
 		p.applies("FLASH20")
 		return p.ends(p.enters("flash20-not-bought").ID)
 	}, "completed", 1},
 	{"flash20-not-bought", "bought", func(p *person) journey {
+		p.Lines[0].Quantity = 1
 		p.applies("FLASH20")
 		j := p.enters("flash20-not-bought")
 		p.receives(1)
@@ -161,7 +163,7 @@ func TestExampleCampaigns(t *testing.T) {
 			p := shared.person(t, w.campaign)
 			j := w.walk(p)
 			require.Equal(t, w.outcome, j.Outcome)
-			require.Len(t, p.messages(), w.messages)
+			require.Equal(t, w.messages, len(p.messages()))
 			if *record == "" {
 				return
 			}

@@ -31,8 +31,11 @@ const (
 )
 
 // settings keep the server small beside everything else on a developer's
-// machine: its own caches are sized for a server that is alone on its host.
+// machine, where its own caches are sized for a server that is alone on its host,
+// and its timers exact: by default they fire up to a second late, which is an hour
+// on the development clock.
 var settings = []string{
+	`history.timerProcessorMaxTimeShift="50ms"`,
 	"history.cacheSizeBasedLimit=true",
 	"history.hostLevelCacheMaxSizeBytes=67108864",
 	"history.eventsHostLevelCacheMaxSizeBytes=16777216",
