@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,6 +48,11 @@ var shared *world
 
 func TestMain(m *testing.M) {
 	os.Setenv("SCRIP_CLOCK_HOUR", hour.String())
+	flag.Parse()
+	// People mostly wait: many fit on few processors.
+	if err := flag.Set("test.parallel", "24"); err != nil {
+		panic(err)
+	}
 	state, err := os.MkdirTemp("", "scrip-e2e-")
 	if err == nil {
 		shared, err = open(options(state))

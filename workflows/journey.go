@@ -38,7 +38,12 @@ func newJourney(ctx workflow.Context, in JourneyInput) (*journey, error) {
 	} else {
 		j.state.Began = workflow.Now(ctx)
 	}
-	if err := workflow.SetQueryHandler(ctx, QueryStatus, func() (Status, error) { return j.status, nil }); err != nil {
+	err := workflow.SetQueryHandler(ctx, QueryStatus, func() (Status, error) {
+		status := j.status
+		status.Paused = j.state.Paused
+		return status, nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	j.listen(ctx)

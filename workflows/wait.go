@@ -181,7 +181,7 @@ func (j *journey) sleep(ctx workflow.Context, says string, rest time.Duration, d
 
 // tell says in the UI and to the query where the journey stands.
 func (j *journey) tell(ctx workflow.Context, b block) {
-	j.status.Waiting, j.status.Until, j.status.Paused = b.says, b.until, j.state.Paused
+	j.status.Waiting, j.status.Until = b.says, b.until
 	details := fmt.Sprintf("**%s** (`%s`)", b.says, j.status.Step)
 	if !b.until.IsZero() {
 		details += "\n\nuntil " + b.until.UTC().Format(time.RFC3339)
