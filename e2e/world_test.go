@@ -277,3 +277,10 @@ func (p *person) why() string {
 	_, body := p.try(p.T, http.MethodGet, "/v1/why?contact="+url.QueryEscape(p.Customer.Email), nil)
 	return string(body)
 }
+
+func (p *person) decode(body []byte, into any) {
+	p.Helper()
+	require.NoError(p, json.Unmarshal(body, into), string(body))
+}
+
+func orderID(o sandbox.Order) string { return fmt.Sprint(o.ID) }
