@@ -57,12 +57,6 @@ func sameWall(t, naive time.Time) bool {
 	return t.Format(time.DateTime) == naive.Format(time.DateTime)
 }
 
-// endOfDay is 23:59:59 of t's day in zone.
-func endOfDay(t time.Time, zone *time.Location) time.Time {
-	y, m, d := t.In(zone).Date()
-	return wallTime(y, m, d+1, 0, zone).Add(-time.Second)
-}
-
 // Date is a date of a campaign file: "2026-09-21" or "2026-09-21 08:00".
 type Date struct {
 	Year    int

@@ -2,58 +2,39 @@ package examples_test
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/template"
 )
 
-// project reads every campaign and template of this folder.
+// project reads this folder as `scrip apply` does, its settings included.
 func project(t *testing.T) ([]*campaign.File, map[string]*template.Template) {
 	t.Helper()
-	names, err := filepath.Glob("campaigns/*.yaml")
+	settings, err := config.Load(".", func(name string) string {
+		if strings.HasPrefix(name, "SCRIP_SANDBOX_") { // what `scrip dev` sets
+			return "http://127.0.0.1:8080"
+		}
+		return ""
+	})
 	require.NoError(t, err)
-	require.NotEmpty(t, names)
-	var files []*campaign.File
-	for _, name := range names {
-		src, err := os.ReadFile(name)
-		require.NoError(t, err)
-		file, problems := campaign.Parse(name, src)
-		require.Empty(t, problems, "%s", problems.Error())
-		files = append(files, file)
-	}
-	templates, problems := template.LoadDir(os.DirFS("templates"))
+	files, err := config.ReadFolder(".")
+	require.NoError(t, err)
+	folder, problems := settings.Compose(files)
 	require.Empty(t, problems, "%s", problems.Error())
-	return files, templates
+	require.NotEmpty(t, folder.Files)
+	return folder.Files, folder.Templates
 }
 
 func TestExamples_FitTogetherWithoutAProblem(t *testing.T) {
 	t.Parallel()
-	files, templates := project(t)
-	known := map[string]campaign.Template{}
-	for name, parsed := range templates {
-		known[name] = parsed
-	}
-	problems := campaign.Link(files, campaign.Project{
-		Templates:   known,
-		Connections: map[string]string{"shop": "shopify", "email": "sendgrid", "sms": "twilio", "fraud": "generic"},
-		Teams:       []string{"service", "sales"},
-		Currency:    "EUR",
-		Liquid: func(text string) ([]string, error) {
-			parsed, err := template.ParseText(text)
-			if err != nil {
-				return nil, err
-			}
-			return parsed.Variables(), nil
-		},
-	})
-	require.Empty(t, problems, "%s", problems.Error())
+	project(t)
 }
 
 func TestExamples_CoverEveryVerb(t *testing.T) {

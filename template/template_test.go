@@ -3,7 +3,6 @@ package template_test
 import (
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -225,18 +224,6 @@ func TestRender_KeepsSubjectsOnOneLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Hi a Bcc: b@example.com", out.Subject)
 	require.Equal(t, "body", strings.TrimSpace(out.Text))
-}
-
-func TestLoadDir_ReadsEveryTemplateAndEveryProblem(t *testing.T) {
-	t.Parallel()
-	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	templates, problems := template.LoadDir(fstest.MapFS{
-		"good/sms.txt": file("Hi"), "bad/sms.txt": file("{{ x | y }}"), "worse/email.html": file("x"), "layouts/default.html": file("{{ content }}"),
-	})
-	require.Contains(t, templates, "good")
-	require.Len(t, templates, 1)
-	require.Len(t, problems, 2)
-	require.ErrorContains(t, problems, "templates/bad/sms.txt:1")
 }
 
 func TestText_RendersOutsideOfTemplates(t *testing.T) {
