@@ -15,13 +15,14 @@ import (
 const vendorCheckTimeout = 10 * time.Second
 
 type connection struct {
-	Name    string   `json:"name"`
-	Kind    string   `json:"kind"`
-	Live    bool     `json:"live" doc:"real people may be reached"`
-	Sandbox bool     `json:"sandbox,omitempty"`
-	OnlyTo  int      `json:"only_to,omitempty" doc:"how many addresses it is limited to"`
-	Does    []string `json:"does" doc:"source, channel, codes, calls, profiles"`
-	Hook    string   `json:"hook,omitempty" doc:"where the vendor's webhooks go"`
+	Name    string                 `json:"name"`
+	Kind    string                 `json:"kind"`
+	Live    bool                   `json:"live" doc:"real people may be reached"`
+	Sandbox bool                   `json:"sandbox,omitempty"`
+	OnlyTo  int                    `json:"only_to,omitempty" doc:"how many addresses it is limited to"`
+	Does    []string               `json:"does" doc:"source, channel, codes, calls, profiles"`
+	Hook    string                 `json:"hook,omitempty" doc:"where the vendor's webhooks go"`
+	State   *store.ConnectionState `json:"state,omitempty" doc:"what is known of it besides its settings"`
 }
 
 type connectionCheck struct {
@@ -37,8 +38,12 @@ type checked struct {
 func (a *api) connectionRoutes() {
 	const tag = "Operation"
 	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/connections", "list-connections", tag, "List the configured accounts at vendors"),
-		func(_ context.Context, _ *struct{}) (*answer[pageOf[connection]], error) {
+		func(ctx context.Context, _ *struct{}) (*answer[pageOf[connection]], error) {
 			out := pageOf[connection]{Items: []connection{}}
+			states, err := a.Store.ConnectionStates(ctx)
+			if err != nil {
+				return nil, err
+			}
 			for _, name := range a.Connections.Names() {
 				opened, err := a.Connections.Get(name)
 				if err != nil {
@@ -47,6 +52,9 @@ func (a *api) connectionRoutes() {
 				c := connection{Name: name, Kind: opened.Kind, Live: opened.Live, Sandbox: opened.Sandbox, OnlyTo: len(opened.OnlyTo), Does: abilities(opened.Vendor)}
 				if _, ok := opened.Vendor.(integrations.Source); ok {
 					c.Hook = a.Config.PublicURL + "/hooks/" + name
+				}
+				if state, known := states[name]; known {
+					c.State = &state
 				}
 				out.Items = append(out.Items, c)
 			}

@@ -45,13 +45,32 @@ func Run(ctx context.Context, deps Deps, options RunOptions) error {
 	running.Go(func() { dispatcher.Run(dispatching) })
 	defer running.Wait()
 	defer stop()
-	go reconcile(ctx, deps)
+	if err := deps.seeConnections(ctx); err != nil {
+		return err
+	}
 
 	listen := options.Listen
 	if listen == "" {
 		listen = deps.Config.Listen
 	}
-	return Serve(ctx, listen, New(deps), deps.Log, options.Ready)
+	return Serve(ctx, listen, New(deps), deps.Log, func(at net.Addr) {
+		go reconcile(ctx, deps)
+		if options.Ready != nil {
+			options.Ready(at)
+		}
+	})
+}
+
+func (d Deps) seeConnections(ctx context.Context) error {
+	kinds := map[string]string{}
+	for _, name := range d.Connections.Names() {
+		opened, err := d.Connections.Get(name)
+		if err != nil {
+			return err
+		}
+		kinds[name] = opened.Kind
+	}
+	return d.Store.SeeConnections(ctx, kinds)
 }
 
 // holder names this process in the dispatcher's lease.

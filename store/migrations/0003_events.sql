@@ -3,7 +3,7 @@
 CREATE TABLE connection (
     name       text PRIMARY KEY,
     kind       text NOT NULL,
-    state      jsonb NOT NULL DEFAULT '{}',     -- evidence of the event stream, reconciled subscriptions
+    state      jsonb NOT NULL DEFAULT '{}',     -- the last look at its webhook subscriptions
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen  timestamptz NOT NULL DEFAULT now()
 );
