@@ -197,12 +197,21 @@ func TestSeveralCheckoutUpdatesAreOneJourneyWithTheNewestCart(t *testing.T) {
 
 func TestACheckoutThatBecomesAnOrderStartsNothing(t *testing.T) {
 	p := shared.person(t, "converted")
+	p.apply(t, map[string]string{"campaigns/converted.yaml": `
+campaign: converted
+trigger: {event: checkout.updated, where: event.quantity == 1, debounce: 6d}
+entry: {key: event.checkout_token}
+exit:
+  - {event: order.created, match: checkout_token}
+steps:
+  - tag: left-a-cart
+`})
+	p.Lines[0].Quantity = 1 // too little for cart-recovery
 	p.abandonsCart()
+	p.until(func() bool { return strings.Contains(p.explained("converted"), "waiting") }, "the entry to wait")
 	p.buys("")
-	p.until(func() bool {
-		return strings.Contains(p.explained("cart-recovery"), "refused") || len(p.journeys("cart-recovery")) > 0
-	}, "the entry to be decided")
-	require.Empty(t, p.journeys("cart-recovery"))
+	p.until(func() bool { return strings.Contains(p.explained("converted"), "refused") }, "the entry to be withdrawn")
+	require.Empty(t, p.journeys("converted"))
 	require.Empty(t, p.messages())
 }
 

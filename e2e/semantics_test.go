@@ -137,6 +137,7 @@ codes: {shop: "SHIP-########"}
 `})
 	p.happens("shipping.wanted", nil)
 	j := p.waitsAt(p.enters("shipping").ID, "wait_60d")
+	require.NotEmpty(t, j.Codes, j.Steps)
 	p.buys(j.Codes[0].Code)
 	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
 }

@@ -28,10 +28,10 @@ import (
 )
 
 // hour is how long an hour takes in these tests.
-const hour = 60 * time.Millisecond
+const hour = 150 * time.Millisecond
 
 // patience bounds every wait for something to happen.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // world is one running Scrip.
 type world struct {
