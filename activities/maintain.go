@@ -15,10 +15,11 @@ type UpkeepInput struct{}
 
 // Upkeep counts what one round of maintenance did.
 type Upkeep struct {
-	Expired   int `json:"expired"`   // codes and coupons whose expiry became an event
-	Lost      int `json:"lost"`      // journeys that Temporal no longer knows
-	Restarted int `json:"restarted"` // entries whose start was never told to Temporal
-	Dropped   int `json:"dropped"`   // payloads past the time they are kept
+	Expired   int `json:"expired"`    // codes and coupons whose expiry became an event
+	Lost      int `json:"lost"`       // journeys that Temporal no longer knows
+	Restarted int `json:"restarted"`  // entries whose start was never told to Temporal
+	TakenBack int `json:"taken_back"` // withdrawn codes that their shop still had
+	Dropped   int `json:"dropped"`    // payloads past the time they are kept
 }
 
 // Executions is what maintenance asks Temporal: whether a journey still runs.
@@ -27,7 +28,8 @@ type Executions interface {
 	Running(ctx context.Context, campaign, journey string) (bool, error)
 }
 
-// lostBatch is how many open journeys one round asks Temporal about.
+// lostBatch bounds one round: the open journeys it asks Temporal about, the codes it
+// takes back.
 const lostBatch = 200
 
 // Maintain does one round of upkeep. Every part is harmless when repeated, and one
@@ -47,9 +49,21 @@ func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error
 	note(&done.Restarted, n, err)
 	n, err = a.closeLost(ctx)
 	note(&done.Lost, n, err)
+	n, err = a.takeBackLeft(ctx)
+	note(&done.TakenBack, n, err)
 	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
 	note(&done.Dropped, n, err)
 	return done, a.wrap(ctx, "maintaining", Step{}, errors.Join(errs...))
+}
+
+// takeBackLeft deactivates withdrawn codes that their shop still has, because the
+// workflow or request that was to do it was ended before it could.
+func (a *Activities) takeBackLeft(ctx context.Context) (int, error) {
+	codes, err := a.Store.LeftInShop(ctx, lostBatch)
+	if err != nil {
+		return 0, err
+	}
+	return len(codes), a.withdrawInShop(ctx, codes)
 }
 
 // closeLost ends journeys whose workflow is gone without having ended them: it was

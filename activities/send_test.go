@@ -77,10 +77,11 @@ func (v *vendor) calls() int {
 type connections struct {
 	outlet activities.Outlet
 	caller integrations.Caller
+	issuer integrations.Issuer
 }
 
 func (c *connections) Outlet(string, string) (activities.Outlet, bool) { return c.outlet, true }
-func (c *connections) Issuer(string) (integrations.Issuer, bool)       { return nil, false }
+func (c *connections) Issuer(string) (integrations.Issuer, bool)       { return c.issuer, c.issuer != nil }
 func (c *connections) Caller(string) (integrations.Caller, bool)       { return c.caller, c.caller != nil }
 func (c *connections) Sent(string, string, string)                     {}
 func (c *connections) Skipped(string, string)                          {}

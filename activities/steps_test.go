@@ -275,3 +275,31 @@ func TestMaintain_StartsEntriesThatWereForgottenAndDropsOldPayloads(t *testing.T
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM outbox WHERE kind = 'start'`))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM delivery WHERE body IS NOT NULL`))
 }
+
+// shopDouble is a shop that remembers what it was asked to withdraw.
+type shopDouble struct{ withdrawn []string }
+
+func (*shopDouble) Issue(context.Context, integrations.Offer, string) (string, error) {
+	return "gid://discount/1", nil
+}
+
+func (s *shopDouble) Withdraw(_ context.Context, _ integrations.Offer, code string) error {
+	s.withdrawn = append(s.withdrawn, code)
+	return nil
+}
+
+func TestMaintain_TakesBackCodesThatWereLeftInTheirShop(t *testing.T) {
+	d := setup(t)
+	d.hands.Executions = executions{}
+	d.hands.Project.KeepBodies = time.Hour
+	shop := &shopDouble{}
+	d.outlets.issuer = shop
+	_, err := d.send()
+	require.NoError(t, err)
+	d.exec(`UPDATE code SET in_shop = true, state = 'withdrawn' WHERE code = 'AAAA-1111'`)
+	for range 2 {
+		_, err := d.env.ExecuteActivity(d.hands.Maintain, activities.UpkeepInput{})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"AAAA-1111"}, shop.withdrawn)
+}

@@ -35,6 +35,20 @@ func (s *Store) UnseenShopCodes(ctx context.Context, journeyID string) ([]ShopCo
 	return codes, nil
 }
 
+// LeftInShop lists up to limit withdrawn codes that their shop still has: whoever
+// was to deactivate them there didn't come to it.
+func (s *Store) LeftInShop(ctx context.Context, limit int) ([]ShopCode, error) {
+	rows, err := s.Pool.Query(ctx, shopCodeSelect+`true LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing codes left in their shop: %w", err)
+	}
+	codes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ShopCode])
+	if err != nil {
+		return nil, fmt.Errorf("listing codes left in their shop: %w", err)
+	}
+	return codes, nil
+}
+
 // MarkWithdrawnInShop records that the shop takes the code no more.
 func (s *Store) MarkWithdrawnInShop(ctx context.Context, assignmentID int64) error {
 	_, err := s.Pool.Exec(ctx, `UPDATE code c SET in_shop = false FROM assignment a

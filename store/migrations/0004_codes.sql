@@ -80,6 +80,8 @@ CREATE TABLE code (
     PRIMARY KEY (batch_id, pos),
     UNIQUE (code_norm, realm)
 );
+-- What a shop still has to be told to deactivate; mostly empty.
+CREATE INDEX code_left_in_shop ON code (batch_id, pos) WHERE in_shop AND state = 'withdrawn';
 CREATE SEQUENCE code_pos;                       -- positions of codes made on demand; gaps are harmless
 
 -- Who holds which code. claim_key is what makes asking again harmless:
