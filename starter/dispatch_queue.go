@@ -35,21 +35,29 @@ func (d *Dispatcher) dispatchQueue(ctx context.Context, lease store.Lease) (int,
 	if err != nil || len(deliveries) == 0 {
 		return 0, err
 	}
-	err = d.dispatchTogether(ctx, lease, deliveries)
+	return together(deliveries,
+		func(some []store.Delivery) error { return d.dispatchTogether(ctx, lease, some) },
+		func(one store.Delivery, bad *eventError) error { return d.fail(ctx, lease, one, bad) })
+}
+
+// together does all in one go; where one of them is bad, each alone, so that it
+// alone fails. It gives how many are settled.
+func together[T any](all []T, do func([]T) error, fail func(T, *eventError) error) (int, error) {
+	err := do(all)
 	var bad *eventError
 	if !errors.As(err, &bad) {
-		return len(deliveries), err
+		return len(all), err
 	}
-	for i := range deliveries {
-		err := d.dispatchTogether(ctx, lease, deliveries[i:i+1])
+	for i := range all {
+		err := do(all[i : i+1])
 		if errors.As(err, &bad) {
-			err = d.fail(ctx, lease, deliveries[i], bad)
+			err = fail(all[i], bad)
 		}
 		if err != nil {
 			return i, err
 		}
 	}
-	return len(deliveries), nil
+	return len(all), nil
 }
 
 func (d *Dispatcher) dispatchTogether(ctx context.Context, lease store.Lease, deliveries []store.Delivery) error {

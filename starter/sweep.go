@@ -2,7 +2,6 @@ package starter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -22,22 +21,12 @@ func (d *Dispatcher) enterDue(ctx context.Context, lease store.Lease) (int, erro
 	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	err = d.enterTogether(ctx, lease, due)
-	var bad *eventError
-	if !errors.As(err, &bad) {
-		return len(due), err
-	}
-	for i := range due {
-		err := d.enterTogether(ctx, lease, due[i:i+1])
-		if errors.As(err, &bad) {
-			d.Log.WarnContext(ctx, "a debounced entry can't be taken in; it is tried again", "entry", due[i].ID, "campaign", due[i].CampaignID, "reason", bad.reason)
-			err = d.Store.PostponePending(ctx, d.Store.Pool, due[i].ID, retryPauses[len(retryPauses)-1])
-		}
-		if err != nil {
-			return i, err
-		}
-	}
-	return len(due), nil
+	return together(due,
+		func(some []store.PendingEntry) error { return d.enterTogether(ctx, lease, some) },
+		func(one store.PendingEntry, bad *eventError) error {
+			d.Log.WarnContext(ctx, "a debounced entry can't be taken in; it is tried again", "entry", one.ID, "campaign", one.CampaignID, "reason", bad.reason)
+			return d.Store.PostponePending(ctx, d.Store.Pool, one.ID, retryPauses[len(retryPauses)-1])
+		})
 }
 
 func (d *Dispatcher) enterTogether(ctx context.Context, lease store.Lease, due []store.PendingEntry) error {
