@@ -17,24 +17,16 @@ import (
 
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/dev/temporal"
+	"scrip.dev/scrip/e2e/walk"
 )
 
 // apply applies the example project with further files.
-func (w *world) apply(t *testing.T, files map[string]string) {
-	t.Helper()
-	all, err := config.ReadFolder(filepath.Join("..", "examples"))
-	require.NoError(t, err)
-	maps.Copy(all, files)
-	w.call(t, http.MethodPost, "/v1/apply", map[string]any{"files": all}, nil)
-}
-
-// happens sends an event of this person through the API.
-func (p *person) happens(kind string, fields map[string]any) {
+func (p *person) apply(files map[string]string) {
 	p.Helper()
-	p.call(p.T, http.MethodPost, "/v1/events", map[string]any{
-		"type": kind, "fields": fields,
-		"contact": map[string]any{"email": p.Customer.Email, "phone": p.Customer.Phone, "consent": map[string]any{"email": true, "sms": true}},
-	}, nil)
+	all, err := config.ReadFolder(filepath.Join("..", "examples"))
+	require.NoError(p, err)
+	maps.Copy(all, files)
+	p.Call(http.MethodPost, "/v1/apply", map[string]any{"files": all}, nil)
 }
 
 func note(text string) string {
@@ -43,7 +35,7 @@ func note(text string) string {
 
 func TestAnEmptyPoolIsWaitedForInOrder(t *testing.T) {
 	first := shared.person(t, "supply")
-	first.apply(t, map[string]string{
+	first.apply(map[string]string{
 		"templates/club/email.html": note("Welcome to the club"),
 		"campaigns/tea-club.yaml": `
 campaign: tea-club
@@ -61,13 +53,13 @@ on_empty: {wait: 90d}
 		people = append(people, first.customer(t, fmt.Sprintf("supply%d", i)))
 	}
 	for _, p := range people {
-		p.happens("club.joined", nil)
-		j := p.enters("tea-club")
-		p.until(func() bool { return p.show(j.ID).Status.Held == "waiting_for_codes" }, "the journey to wait for codes")
+		p.Happens("club.joined", nil)
+		j := p.Enters("tea-club")
+		p.Until(func() bool { return p.Show(j.ID).Status.Held == "waiting_for_codes" }, "the journey to wait for codes")
 	}
-	request, err := http.NewRequest(http.MethodPost, first.base+"/v1/coupons/club-10/codes", strings.NewReader("CLUB-1\nCLUB-2\nCLUB-3\nCLUB-2\n"))
+	request, err := http.NewRequest(http.MethodPost, first.Base+"/v1/coupons/club-10/codes", strings.NewReader("CLUB-1\nCLUB-2\nCLUB-3\nCLUB-2\n"))
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+first.key)
+	request.Header.Set("Authorization", "Bearer "+first.Key)
 	request.Header.Set("Content-Type", "text/plain")
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
@@ -76,10 +68,10 @@ on_empty: {wait: 90d}
 	require.NoError(t, err)
 	require.Less(t, answer.StatusCode, 300, string(report))
 	for i, p := range people[:3] {
-		require.Contains(t, p.receives(1).HTML, fmt.Sprintf("CLUB-%d", i+1))
+		require.Contains(t, p.Receives(1).HTML, fmt.Sprintf("CLUB-%d", i+1))
 	}
-	require.Empty(t, people[3].messages())
-	require.Empty(t, people[4].messages())
+	require.Empty(t, people[3].Messages())
+	require.Empty(t, people[4].Messages())
 }
 
 func TestAJourneyKeepsTheVersionItEnteredWith(t *testing.T) {
@@ -90,17 +82,17 @@ func TestAJourneyKeepsTheVersionItEnteredWith(t *testing.T) {
 			"campaigns/edition.yaml":       "campaign: edition\ntrigger: {event: edition.wanted}\nentry: {key: event.no}\nsteps:\n" + steps,
 		}
 	}
-	p.apply(t, version("  - wait: 40h\n  - end: first\n"))
-	p.happens("edition.wanted", map[string]any{"no": "1"})
-	old := p.enters("edition")
+	p.apply(version("  - wait: 40h\n  - end: first\n"))
+	p.Happens("edition.wanted", map[string]any{"no": "1"})
+	old := p.Enters("edition")
 	require.Equal(t, 1, old.Version)
-	p.apply(t, version("  - end: second\n"))
-	require.Equal(t, "first", p.ends(old.ID).Outcome)
-	p.happens("edition.wanted", map[string]any{"no": "2"})
-	var found []journey
-	p.until(func() bool { found = p.journeys("edition"); return len(found) == 2 }, "the second journey")
+	p.apply(version("  - end: second\n"))
+	require.Equal(t, "first", p.Ends(old.ID).Outcome)
+	p.Happens("edition.wanted", map[string]any{"no": "2"})
+	var found []walk.Journey
+	p.Until(func() bool { found = p.Journeys("edition"); return len(found) == 2 }, "the second journey")
 	require.Equal(t, 2, found[0].Version)
-	require.Equal(t, "second", p.ends(found[0].ID).Outcome)
+	require.Equal(t, "second", p.Ends(found[0].ID).Outcome)
 }
 
 func TestAMendedTemplateReachesThoseInside(t *testing.T) {
@@ -109,15 +101,15 @@ func TestAMendedTemplateReachesThoseInside(t *testing.T) {
 		"templates/mended/email.html": "---\nsubject: Wrong\nlayout: none\n---\n<p>{{ contact.attributes.shoe.size }}</p>\n",
 		"campaigns/mended.yaml":       "campaign: mended\ntrigger: {event: mended.wanted}\nsteps:\n  - send: {email: mended}\n",
 	}
-	p.apply(t, files)
-	p.happens("mended.wanted", nil)
-	j := p.enters("mended")
-	p.until(func() bool { return p.show(j.ID).Reason == "render_error" }, "the journey to be parked")
-	require.Empty(t, p.messages())
+	p.apply(files)
+	p.Happens("mended.wanted", nil)
+	j := p.Enters("mended")
+	p.Until(func() bool { return p.Show(j.ID).Reason == "render_error" }, "the journey to be parked")
+	require.Empty(t, p.Messages())
 	files["templates/mended/email.html"] = "---\nsubject: Right\nlayout: none\n---\n<p>Mended</p>\n"
-	p.apply(t, files)
-	require.Equal(t, "Right", p.receives(1).Subject)
-	require.Equal(t, "completed", p.ends(j.ID).Outcome)
+	p.apply(files)
+	require.Equal(t, "Right", p.Receives(1).Subject)
+	require.Equal(t, "completed", p.Ends(j.ID).Outcome)
 }
 
 // cli runs Temporal's own command line tool.
@@ -151,70 +143,56 @@ valid_for: 150d
 `
 
 // held enters a campaign whose waits last longer than the test.
-func (p *person) held() (journey, string) {
+func (p *person) held() (walk.Journey, string) {
 	p.Helper()
-	p.happens("hand.wanted", nil)
-	j := p.enters("by-hand")
-	j = p.waitsAt(j.ID, "await_code_applied_or_60d")
+	p.Happens("hand.wanted", nil)
+	j := p.Enters("by-hand")
+	j = p.WaitsAt(j.ID, "await_code_applied_or_60d")
 	return j, j.Codes[0].Code
 }
 
 func TestEverySignalWorksByHand(t *testing.T) {
 	p := shared.person(t, "signals")
-	p.apply(t, map[string]string{"templates/hand/email.html": note("By hand"), "campaigns/by-hand.yaml": byHand})
+	p.apply(map[string]string{"templates/hand/email.html": note("By hand"), "campaigns/by-hand.yaml": byHand})
 	j, code := p.held()
 
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "pause")
-	p.until(func() bool { return p.show(j.ID).Status.Paused }, "the pause")
+	p.Until(func() bool { return p.Show(j.ID).Status.Paused }, "the pause")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "applied")
-	p.until(func() bool { return p.show(j.ID).Codes[0].State == "applied" }, "the code to be applied")
-	p.until(func() bool { return p.show(j.ID).Status.Held == "paused" }, "the next step to be held")
+	p.Until(func() bool { return p.Show(j.ID).Codes[0].State == "applied" }, "the code to be applied")
+	p.Until(func() bool { return p.Show(j.ID).Status.Held == "paused" }, "the next step to be held")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "resume")
-	p.waitsAt(j.ID, "wait_51d")
+	p.WaitsAt(j.ID, "wait_51d")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "skip")
-	p.waitsAt(j.ID, "wait_52d")
+	p.WaitsAt(j.ID, "wait_52d")
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "redeemed", "--input", `{"order":"1001"}`)
-	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
-	require.Equal(t, []string{"1001"}, p.orders(code))
+	require.Equal(t, "redeemed", p.Ends(j.ID).Outcome)
+	require.Equal(t, []string{"1001"}, p.Orders(code))
 
 	p = p.customer(t, "exits")
 	j, _ = p.held()
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "exit", "--input", `{"outcome":"called_us"}`)
-	require.Equal(t, "called_us", p.ends(j.ID).Outcome)
+	require.Equal(t, "called_us", p.Ends(j.ID).Outcome)
 }
 
 func TestARedemptionByHandIsCompletedByTheShopsOrder(t *testing.T) {
 	p := shared.person(t, "upgraded")
-	j, code := p.reminded()
+	j, code := p.Reminded()
 	p.cli(t, "workflow", "signal", "-w", j.Workflow, "--name", "redeemed")
-	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
-	require.Equal(t, []string{"manual:" + j.ID}, p.orders(code))
-	order := p.buys(code)
-	p.until(func() bool {
-		orders := p.orders(code)
+	require.Equal(t, "redeemed", p.Ends(j.ID).Outcome)
+	require.Equal(t, []string{"manual:" + j.ID}, p.Orders(code))
+	order := p.Buys(code)
+	p.Until(func() bool {
+		orders := p.Orders(code)
 		return len(orders) == 1 && orders[0] == fmt.Sprint(order.ID)
 	}, "the order to complete the redemption")
 }
 
-// orders are those in which a code was used.
-func (p *person) orders(code string) (orders []string) {
-	var history struct {
-		Redemptions []struct {
-			Order string
-		}
-	}
-	p.call(p.T, http.MethodGet, "/v1/codes/"+code, nil, &history)
-	for _, r := range history.Redemptions {
-		orders = append(orders, r.Order)
-	}
-	return orders
-}
-
 func TestHistoriesHoldNobodysData(t *testing.T) {
 	p := shared.person(t, "private")
-	j, code := p.reminded()
-	p.buys(code)
-	p.ends(j.ID)
+	j, code := p.Reminded()
+	p.Buys(code)
+	p.Ends(j.ID)
 	history := p.cli(t, "workflow", "show", "-w", j.Workflow, "--output", "json")
 	for _, secret := range []string{p.Customer.Email, p.Customer.Phone, p.Customer.FirstName, p.Token, code} {
 		require.NotContains(t, history, secret)
@@ -254,18 +232,18 @@ func decoded(t *testing.T, history string) string {
 
 func TestShopsThatAskScripItself(t *testing.T) {
 	p := shared.person(t, "asks")
-	j, code := p.reminded()
+	j, code := p.Reminded()
 	var verdict struct {
 		Valid  bool
 		Reason string
 	}
-	p.call(t, http.MethodGet, "/v1/codes/"+code+"/validate?total=80", nil, &verdict)
+	p.Call(http.MethodGet, "/v1/codes/"+code+"/validate?total=80", nil, &verdict)
 	require.True(t, verdict.Valid, verdict.Reason)
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/hold", map[string]any{"reference": "checkout-" + p.Token, "for": "10m"}, nil)
+	p.Call(http.MethodPost, "/v1/codes/"+code+"/hold", map[string]any{"reference": "checkout-" + p.Token, "for": "10m"}, nil)
 	order := map[string]any{"order": map[string]any{"id": "A-" + p.Token, "total": "80.00", "discount": "8.00", "currency": "EUR"}, "reference": "checkout-" + p.Token}
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/redeem", order, nil)
-	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
-	status, body := p.try(t, http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{"id": "B-" + p.Token, "total": "80.00", "currency": "EUR"}})
+	p.Call(http.MethodPost, "/v1/codes/"+code+"/redeem", order, nil)
+	require.Equal(t, "redeemed", p.Ends(j.ID).Outcome)
+	status, body := p.Try(http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{"id": "B-" + p.Token, "total": "80.00", "currency": "EUR"}})
 	require.Equal(t, http.StatusConflict, status, string(body))
 	require.Contains(t, string(body), "used")
 }
@@ -279,27 +257,27 @@ func TestNothingIsLostWhileTemporalIsAwayOrScripRestarts(t *testing.T) {
 	w, err := open(o)
 	require.NoError(t, err)
 	waiting := w.customer(t, "restart")
-	j, code := waiting.reminded()
-	waiting.waitsAt(j.ID, firstAwait)
+	j, code := waiting.Reminded()
+	waiting.WaitsAt(j.ID, walk.FirstAwait)
 
 	require.NoError(t, w.killTemporal())
 	away := w.customer(t, "away")
-	away.abandonsCart()
-	away.until(func() bool { return len(away.journeys("cart-recovery")) == 1 }, "the entry, without Temporal")
-	require.Equal(t, "pending", away.journeys("cart-recovery")[0].State)
-	waiting.buys(code)
+	away.AbandonsCart()
+	away.Until(func() bool { return len(away.Journeys("cart-recovery")) == 1 }, "the entry, without Temporal")
+	require.Equal(t, "pending", away.Journeys("cart-recovery")[0].State)
+	waiting.Buys(code)
 	require.NoError(t, w.stop())
 
 	w, err = open(o)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.stop()) }()
 	waiting.world, away.world = w, w
-	require.Equal(t, "redeemed", waiting.ends(j.ID).Outcome)
-	away.receives(1)
-	away.buys("")
-	require.Equal(t, "bought_without_code", away.ends(away.journeys("cart-recovery")[0].ID).Outcome)
-	require.Len(t, away.messages(), 1)
-	require.Len(t, waiting.messages(), 1)
+	require.Equal(t, "redeemed", waiting.Ends(j.ID).Outcome)
+	away.Receives(1)
+	away.Buys("")
+	require.Equal(t, "bought_without_code", away.Ends(away.Journeys("cart-recovery")[0].ID).Outcome)
+	require.Len(t, away.Messages(), 1)
+	require.Len(t, waiting.Messages(), 1)
 }
 
 // killTemporal ends the Temporal server as a crash would.

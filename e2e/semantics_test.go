@@ -2,39 +2,39 @@ package e2e_test
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/dev/sandbox"
+	"scrip.dev/scrip/e2e/walk"
 )
 
 func TestARedemptionThroughTheAPIAndTheShopsOrderAreOne(t *testing.T) {
 	p := shared.person(t, "apiredeem")
-	p.apply(t, map[string]string{"campaigns/thanked.yaml": `
+	p.apply(map[string]string{"campaigns/thanked.yaml": `
 campaign: thanked
 trigger: {event: code.redeemed, where: event.coupon == "cart-10"}
 steps:
   - tag: thanked
 `})
-	j, code := p.reminded()
+	j, code := p.Reminded()
 	with := p.Checkout
 	with.Code = code
 	order := sandbox.NewOrder(with, 1, p.UpdatedAt)
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{
-		"id": orderID(order), "total": "71.10", "discount": "7.90", "currency": "EUR"}}, nil)
-	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
-	p.webhook("orders/create", sandbox.OrderBody(order))
-	p.ends(p.enters("thanked").ID)
-	require.Equal(t, []string{orderID(order)}, p.orders(code))
-	require.Len(t, p.journeys("thanked"), 1)
+	p.Call(http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{
+		"id": walk.OrderID(order), "total": "71.10", "discount": "7.90", "currency": "EUR"}}, nil)
+	require.Equal(t, "redeemed", p.Ends(j.ID).Outcome)
+	p.Webhook("orders/create", sandbox.OrderBody(order))
+	p.Ends(p.Enters("thanked").ID)
+	require.Equal(t, []string{walk.OrderID(order)}, p.Orders(code))
+	require.Len(t, p.Journeys("thanked"), 1)
 }
 
 func TestARedemptionThatIsRolledBackIsAnEvent(t *testing.T) {
 	p := shared.person(t, "rolledback")
-	p.apply(t, map[string]string{
+	p.apply(map[string]string{
 		"templates/deal/email.html": note("A deal"),
 		"campaigns/deal.yaml": `
 campaign: deal
@@ -51,17 +51,17 @@ coupon: deal-10
 discount: {percentage: 10}
 codes: {generate: "DEAL-########"}
 `})
-	p.happens("deal.wanted", nil)
-	j := p.waitsAt(p.enters("deal").ID, "wait_60d")
+	p.Happens("deal.wanted", nil)
+	j := p.WaitsAt(p.Enters("deal").ID, "wait_60d")
 	code := j.Codes[0].Code
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{"id": "o" + p.Token, "total": "80.00", "currency": "EUR"}}, nil)
-	p.call(t, http.MethodPost, "/v1/codes/"+code+"/rollback", map[string]any{"order": "o" + p.Token}, nil)
-	require.Equal(t, "rolled_back", p.ends(j.ID).Outcome)
+	p.Call(http.MethodPost, "/v1/codes/"+code+"/redeem", map[string]any{"order": map[string]any{"id": "o" + p.Token, "total": "80.00", "currency": "EUR"}}, nil)
+	p.Call(http.MethodPost, "/v1/codes/"+code+"/rollback", map[string]any{"order": "o" + p.Token}, nil)
+	require.Equal(t, "rolled_back", p.Ends(j.ID).Outcome)
 }
 
 func TestAContactsOneCodeServesTwoJourneysAndItsRedemptionEndsBoth(t *testing.T) {
 	p := shared.person(t, "onepercontact")
-	p.apply(t, map[string]string{
+	p.apply(map[string]string{
 		"templates/mine/email.html": note("Yours"),
 		"campaigns/mine.yaml": `
 campaign: mine-first
@@ -82,17 +82,17 @@ discount: {percentage: 10}
 codes: {generate: "MINE-########"}
 one_per: contact
 `})
-	p.happens("mine.wanted", nil)
-	first, second := p.waitsAt(p.enters("mine-first").ID, "wait_60d"), p.waitsAt(p.enters("mine-second").ID, "wait_60d")
+	p.Happens("mine.wanted", nil)
+	first, second := p.WaitsAt(p.Enters("mine-first").ID, "wait_60d"), p.WaitsAt(p.Enters("mine-second").ID, "wait_60d")
 	require.Equal(t, first.Codes[0].Code, second.Codes[0].Code)
-	p.buys(first.Codes[0].Code)
-	require.Equal(t, "redeemed", p.ends(first.ID).Outcome)
-	require.Equal(t, "redeemed", p.ends(second.ID).Outcome)
+	p.Buys(first.Codes[0].Code)
+	require.Equal(t, "redeemed", p.Ends(first.ID).Outcome)
+	require.Equal(t, "redeemed", p.Ends(second.ID).Outcome)
 }
 
 func TestEnteringAnewRestartsTheJourney(t *testing.T) {
 	p := shared.person(t, "restarts")
-	p.apply(t, map[string]string{
+	p.apply(map[string]string{
 		"campaigns/again.yaml": `
 campaign: again
 trigger: {event: again.wanted}
@@ -105,24 +105,24 @@ coupon: again-10
 discount: {percentage: 10}
 codes: {shop: "AGAIN-########"}
 `})
-	p.happens("again.wanted", map[string]any{"no": "1"})
-	old := p.waitsAt(p.enters("again").ID, "wait_60d")
-	p.happens("again.wanted", map[string]any{"no": "2"})
-	require.Equal(t, "restarted", p.ends(old.ID).Outcome)
-	var both []journey
-	p.until(func() bool { both = p.journeys("again"); return len(both) == 2 }, "the new journey")
-	p.waitsAt(both[0].ID, "wait_60d")
-	p.until(func() bool {
-		return p.show(old.ID).Codes[0].State == "withdrawn" || p.show(old.ID).Codes[0].State == "returned"
+	p.Happens("again.wanted", map[string]any{"no": "1"})
+	old := p.WaitsAt(p.Enters("again").ID, "wait_60d")
+	p.Happens("again.wanted", map[string]any{"no": "2"})
+	require.Equal(t, "restarted", p.Ends(old.ID).Outcome)
+	var both []walk.Journey
+	p.Until(func() bool { both = p.Journeys("again"); return len(both) == 2 }, "the new journey")
+	p.WaitsAt(both[0].ID, "wait_60d")
+	p.Until(func() bool {
+		return p.Show(old.ID).Codes[0].State == "withdrawn" || p.Show(old.ID).Codes[0].State == "returned"
 	},
 		"the code that nobody saw to be taken back")
-	p.signal(both[0].ID, "exit", nil)
-	require.Equal(t, "stopped", p.ends(both[0].ID).Outcome)
+	p.Signal(both[0].ID, "exit", nil)
+	require.Equal(t, "stopped", p.Ends(both[0].ID).Outcome)
 }
 
 func TestACodeForFreeShippingIsMadeInTheShopAndRedeemed(t *testing.T) {
 	p := shared.person(t, "shipping")
-	p.apply(t, map[string]string{
+	p.apply(map[string]string{
 		"templates/shipping/email.html": note("Free shipping"),
 		"campaigns/shipping.yaml": `
 campaign: shipping
@@ -135,16 +135,16 @@ coupon: free-shipping
 discount: {free_shipping: true}
 codes: {shop: "SHIP-########"}
 `})
-	p.happens("shipping.wanted", nil)
-	j := p.waitsAt(p.enters("shipping").ID, "wait_60d")
+	p.Happens("shipping.wanted", nil)
+	j := p.WaitsAt(p.Enters("shipping").ID, "wait_60d")
 	require.NotEmpty(t, j.Codes, j.Steps)
-	p.buys(j.Codes[0].Code)
-	require.Equal(t, "redeemed", p.ends(j.ID).Outcome)
+	p.Buys(j.Codes[0].Code)
+	require.Equal(t, "redeemed", p.Ends(j.ID).Outcome)
 }
 
 func TestStopAndStartAgain(t *testing.T) {
 	p := shared.person(t, "stopstart")
-	p.apply(t, map[string]string{
+	p.apply(map[string]string{
 		"templates/texted/sms.txt": "Hello {{ code }}",
 		"campaigns/texted.yaml": `
 campaign: texted
@@ -156,47 +156,18 @@ coupon: texted-10
 discount: {percentage: 10}
 codes: {generate: "TEXT-########"}
 `})
-	p.happens("texted.wanted", nil)
-	p.ends(p.enters("texted").ID)
-	p.receives(1)
-	p.replies("STOP")
-	p.until(func() bool { return strings.Contains(p.explainedContact(), `"denied"`) }, "the consent to be withdrawn")
-	p.call(t, http.MethodPost, "/v1/events", map[string]any{"type": "texted.wanted", "contact": map[string]any{"phone": p.Customer.Phone}}, nil)
-	var both []journey
-	p.until(func() bool { both = p.journeys("texted"); return len(both) == 2 }, "the second journey")
-	p.ends(both[0].ID)
-	require.Equal(t, 1, len(p.messages()))
-	p.replies("START")
-	p.until(func() bool { return !strings.Contains(p.explainedContact(), `"denied"`) }, "the consent to be given again")
-	p.call(t, http.MethodPost, "/v1/events", map[string]any{"type": "texted.wanted", "contact": map[string]any{"phone": p.Customer.Phone}}, nil)
-	p.receives(2)
-}
-
-// replies sends an SMS to the shop's number, as Twilio tells it.
-func (p *person) replies(text string) {
-	p.Helper()
-	form := url.Values{"MessageSid": {"SM" + p.Token + text}, "AccountSid": {p.secrets.TwilioAccountSID}, "From": {p.Customer.Phone},
-		"To": {p.secrets.TwilioFrom}, "Body": {text}}
-	address := p.base + "/hooks/sms/inbound"
-	request, err := http.NewRequestWithContext(p.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
-	require.NoError(p, err)
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("X-Twilio-Signature", sandbox.SignTwilio(p.secrets.TwilioAuthToken, address, form))
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(p, err)
-	require.NoError(p, answer.Body.Close())
-	require.Less(p, answer.StatusCode, 300)
-}
-
-// explainedContact is what the API shows of this person.
-func (p *person) explainedContact() string {
-	p.Helper()
-	status, body := p.try(p.T, http.MethodGet, "/v1/contacts?q="+url.QueryEscape(p.Customer.Email), nil)
-	if status != http.StatusOK {
-		return ""
-	}
-	var contact struct{ Contact string }
-	p.decode(body, &contact)
-	_, body = p.try(p.T, http.MethodGet, "/v1/contacts/"+contact.Contact, nil)
-	return string(body)
+	p.Happens("texted.wanted", nil)
+	p.Ends(p.Enters("texted").ID)
+	p.Receives(1)
+	p.Replies("STOP")
+	p.Until(func() bool { return strings.Contains(p.Known(), `"denied"`) }, "the consent to be withdrawn")
+	p.Call(http.MethodPost, "/v1/events", map[string]any{"type": "texted.wanted", "contact": map[string]any{"phone": p.Customer.Phone}}, nil)
+	var both []walk.Journey
+	p.Until(func() bool { both = p.Journeys("texted"); return len(both) == 2 }, "the second journey")
+	p.Ends(both[0].ID)
+	require.Equal(t, 1, len(p.Messages()))
+	p.Replies("START")
+	p.Until(func() bool { return !strings.Contains(p.Known(), `"denied"`) }, "the consent to be given again")
+	p.Call(http.MethodPost, "/v1/events", map[string]any{"type": "texted.wanted", "contact": map[string]any{"phone": p.Customer.Phone}}, nil)
+	p.Receives(2)
 }
