@@ -146,6 +146,15 @@ func (s *Server) Stop() error {
 	return s.process.Stop(stopGrace)
 }
 
+// Kill ends the server as a crash would; Start recovers what was committed.
+func (s *Server) Kill() {
+	if s.process == nil {
+		return
+	}
+	defer s.lock.Release()
+	s.process.Kill()
+}
+
 func arguments(data string, port int, settings map[string]string) []string {
 	all := map[string]string{
 		"listen_addresses":        process.Host,

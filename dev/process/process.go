@@ -135,6 +135,13 @@ func (p *Process) Stop(grace time.Duration) error {
 	return fmt.Errorf("stopping %s: it had not ended after %s and was killed; its log is %s", p.cmd.Name, grace, p.cmd.LogFile)
 }
 
+// Kill ends the child and everything it started at once, as a crash would, and
+// returns when it is gone.
+func (p *Process) Kill() {
+	killGroup(p.proc.Pid)
+	<-p.done
+}
+
 // Await polls probe until it succeeds. It fails when the child ends first, with
 // the last lines of its log, or when ctx ends.
 func (p *Process) Await(ctx context.Context, probe func(context.Context) error) error {

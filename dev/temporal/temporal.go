@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -56,6 +57,9 @@ type Options struct {
 	LogFile                    string // default: server.log in Dir
 	// CLI is the `temporal` executable; empty finds it or builds it.
 	CLI      string
+	// Settings are further dynamic settings of the server, such as
+	// `history.defaultWorkflowTaskTimeout="2s"`.
+	Settings []string
 	Progress Progress     // of building it; nil: none is shown
 	Log      *slog.Logger // nil: none
 }
@@ -169,7 +173,7 @@ func (s *Server) arguments(o Options) ([]string, error) {
 		// version has a file of its own.
 		args = append(args, "--db-filename", filepath.Join(o.Dir, "temporal-"+Version+".db"))
 	}
-	for _, setting := range settings {
+	for _, setting := range slices.Concat(settings, o.Settings) {
 		args = append(args, "--dynamic-config-value", setting)
 	}
 	return args, nil
@@ -200,4 +204,16 @@ func (s *Server) Stop() error {
 		defer s.lock.Release()
 	}
 	return s.process.Stop(stopGrace)
+}
+
+// Kill ends the server as a crash would. It does nothing to a server that Start
+// did not start.
+func (s *Server) Kill() {
+	if s.process == nil {
+		return
+	}
+	if s.lock != nil {
+		defer s.lock.Release()
+	}
+	s.process.Kill()
 }

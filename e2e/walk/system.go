@@ -5,6 +5,7 @@ package walk
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -28,6 +29,8 @@ type System struct {
 	Sent func() ([]sandbox.Message, error)
 	// Patience bounds every wait for something to happen.
 	Patience time.Duration
+	// Pause is between two looks; default 25 ms.
+	Pause time.Duration
 	// Insistent callers send again what was not answered, as vendors do.
 	Insistent bool
 }
@@ -128,6 +131,6 @@ func (p *Person) Until(done func() bool, what string, args ...any) {
 		if time.Now().After(deadline) {
 			p.Fatalf("waited %s for "+what+"\n%s", append(append([]any{p.Patience}, args...), p.why())...)
 		}
-		time.Sleep(25 * time.Millisecond)
+		time.Sleep(cmp.Or(p.Pause, 25*time.Millisecond))
 	}
 }

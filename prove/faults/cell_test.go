@@ -1,0 +1,182 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/e2e/walk"
+	"scrip.dev/scrip/prove/wire"
+	"scrip.dev/scrip/prove/world"
+)
+
+// Ways to strike at a moment.
+const (
+	killProcess = "kill the process" // SIGKILL, and start it again
+	killServer  = "kill the server"  // Postgres or Temporal at the other end of the wire
+	cutWire     = "cut the wire"     // nobody dies; one connection ends
+)
+
+// cell is one strike at one moment of one way through a campaign.
+type cell struct {
+	way walk.Way
+	at  wire.Moment
+	how string
+}
+
+func (c cell) name() string {
+	return strings.NewReplacer(" ", "_", "/", "_").Replace(c.way.Campaign + "." + c.way.Name + "/" + c.how + "/" + c.at.String())
+}
+
+// result is what was seen of a cell.
+type result struct {
+	cell
+	struck  bool
+	late    time.Duration // how much later than undisturbed the end came
+	settled int           // messages that needed a person's word
+}
+
+// undisturbed is a way as it goes when nothing happens.
+type undisturbed struct {
+	moments []wire.Moment
+	state   []string
+	took    time.Duration
+}
+
+// hours says how long an hour takes on a way: so long that what a person does in
+// time stays in time when everything restarts meanwhile, so short that the ways
+// with long waits end.
+func hours(way walk.Way) time.Duration {
+	switch way.Campaign {
+	case "goodwill":
+		return 30 * time.Millisecond
+	case "bulk-buyer", "ten-orders", "referral-advocate", "review-thanks":
+		return 100 * time.Millisecond
+	}
+	return 250 * time.Millisecond
+}
+
+// lane is a world in which cells are run one after the other.
+type lane struct {
+	*world.World
+	desk *world.Desk
+}
+
+func openLane(t testing.TB, o world.Options) *lane {
+	w := world.Open(t, o)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	return &lane{World: w, desk: w.OpenDesk(ctx)}
+}
+
+// walk goes one way and gives what became of the person once that stands still, or
+// is what it should be.
+func (l *lane) walk(t *testing.T, way walk.Way, want []string) []string {
+	t.Helper()
+	p := l.Person(t, way.Campaign)
+	way.Walk(p)
+	var got []string
+	still := time.Now()
+	p.Until(func() bool {
+		now, err := l.State(t.Context(), p)
+		if err != nil {
+			return false
+		}
+		if !slices.Equal(now, got) {
+			got, still = now, time.Now()
+		}
+		if want != nil {
+			return slices.Equal(got, want)
+		}
+		return time.Since(still) > 2*time.Second
+	}, "this to become of the person:\n%s\nbut it was:\n%s", join(want), lazy(func() string { return join(got) }))
+	return got
+}
+
+func join(lines []string) string { return "  " + strings.Join(lines, "\n  ") }
+
+// lazy is printed as it is when it is printed.
+type lazy func() string
+
+func (l lazy) String() string { return l() }
+
+// dry goes a way with nothing happening.
+func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
+	require.NoError(t, l.SetHour(hours(way)))
+	l.Tap.Begin()
+	began := time.Now()
+	u.state = l.walk(t, way, nil)
+	u.took, u.moments = time.Since(began), l.Tap.Seen()
+	return u
+}
+
+// run strikes once on the way, and demands that the end is as if nothing had
+// happened.
+func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
+	require.NoError(t, l.SetHour(hours(c.way)))
+	r := result{cell: c}
+	before := l.desk.Settled()
+	began := time.Now()
+	l.Tap.Begin()
+	var restarting sync.WaitGroup
+	struck := l.Tap.Strike(c.at, func() { l.strike(t, c, &restarting) })
+	got := l.walk(t, c.way, u.state)
+	restarting.Wait()
+	select {
+	case <-struck:
+		r.struck = true
+	default:
+	}
+	require.Equal(t, u.state, got)
+	r.late, r.settled = time.Since(began)-u.took, l.desk.Settled()-before
+	return r
+}
+
+func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
+	switch {
+	case c.how == killProcess:
+		l.Kill(c.at.Process)
+		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)) })
+	case c.how == killServer && c.at.Wire == wire.Postgres:
+		l.KillPostgres()
+		restarting.Go(func() { require.NoError(t, l.StartPostgres()) })
+	case c.how == killServer && c.at.Wire == wire.Temporal:
+		l.KillTemporal()
+		restarting.Go(func() { require.NoError(t, l.StartTemporal()) })
+	}
+}
+
+// cells are all strikes at a way's moments.
+func (u undisturbed) cells(way walk.Way) (all []cell) {
+	for _, at := range u.moments {
+		for _, how := range []string{killProcess, killServer, cutWire} {
+			if how == killServer && at.Wire == wire.Vendor {
+				continue // the sandbox is not ours to kill: its faults have proofs of their own
+			}
+			all = append(all, cell{way, at, how})
+		}
+	}
+	return all
+}
+
+// summary says in a sentence what the cells came to.
+func summary(results []result) string {
+	var late []time.Duration
+	settled := 0
+	for _, r := range results {
+		late = append(late, r.late)
+		settled += r.settled
+	}
+	if len(late) == 0 {
+		return "nothing was struck"
+	}
+	slices.Sort(late)
+	return fmt.Sprintf("the end was the same each time; it came later by %s in the median and %s at most; %d messages needed a person's word",
+		late[len(late)/2].Round(100*time.Millisecond), late[len(late)-1].Round(100*time.Millisecond), settled)
+}

@@ -1,0 +1,117 @@
+package faults_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/e2e/walk"
+	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/prove/wire"
+	"scrip.dev/scrip/prove/world"
+)
+
+// lanes is how many worlds run cells beside each other: they mostly wait.
+func lanes() int { return proof.Size(4, 10) }
+
+// TestPromise6_WhateverDiesWhenTheEndIsTheSame strikes at every moment of every way
+// through the example campaigns: before and after each commit, each call to
+// Temporal, each task from it and each request to a vendor. It kills the process,
+// or the server at the other end, or only cuts the connection.
+func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
+	jobs := make(chan func(*testing.T, *lane))
+	go func() {
+		defer close(jobs)
+		for _, way := range chosenWays() {
+			var undisturbed undisturbed
+			dry := make(chan struct{})
+			jobs <- func(t *testing.T, l *lane) { defer close(dry); undisturbed = l.dry(t, way) }
+			<-dry
+			for _, c := range chosenCells(undisturbed.cells(way)) {
+				jobs <- func(t *testing.T, l *lane) {
+					t.Run(c.name(), func(t *testing.T) { note(l.run(t, c, undisturbed)) })
+				}
+			}
+		}
+	}()
+	t.Run("cells", func(t *testing.T) {
+		for range lanes() {
+			t.Run("lane", func(t *testing.T) {
+				t.Parallel()
+				l := openLane(t, world.Options{})
+				for job := range jobs {
+					job(t, l)
+				}
+			})
+		}
+	})
+	tell(t)
+}
+
+// noted are the results of all cells.
+var noted struct {
+	sync.Mutex
+	results []result
+}
+
+func note(r result) {
+	noted.Lock()
+	defer noted.Unlock()
+	noted.results = append(noted.results, r)
+}
+
+func tell(t *testing.T) {
+	noted.Lock()
+	defer noted.Unlock()
+	struck := map[string][]result{}
+	for _, r := range noted.results {
+		if r.struck {
+			struck[r.how] = append(struck[r.how], r)
+		}
+	}
+	total := 0
+	for _, how := range []string{killProcess, killServer, cutWire} {
+		total += len(struck[how])
+		if !t.Failed() {
+			proof.Found(t, proof.Finding{Promise: 6, Tried: how + " at a moment of a journey", Times: len(struck[how]), Found: summary(struck[how])})
+		}
+	}
+	// Two runs of a way don't always meet the same moments: work that happens side
+	// by side is grouped by chance.
+	require.GreaterOrEqual(t, total*10, len(noted.results)*9, "at least nine of ten moments come again")
+}
+
+// chosenWays are all of them, or the one that holds most.
+func chosenWays() []walk.Way {
+	return slices.DeleteFunc(slices.Clone(walk.Ways), func(w walk.Way) bool {
+		return !proof.Full() && w.Name != "redeemed"
+	})
+}
+
+// chosenCells are all of them, or those in which most is at stake.
+func chosenCells(all []cell) []cell {
+	if proof.Full() {
+		return all
+	}
+	short := map[string]bool{}
+	for _, c := range []cell{
+		{at: wire.Moment{Process: "starter", Does: "delivery,delivery_body,delivery_key,delivery_queue", After: true}, how: killProcess},
+		{at: wire.Moment{Process: "starter", Does: "campaign_entry,journey,match_key,outbox,pending_entry", After: true}, how: killServer},
+		{at: wire.Moment{Process: "starter", Does: "StartWorkflowExecution", After: true}, how: killProcess},
+		{at: wire.Moment{Process: "starter", Does: "SignalWorkflowExecution", After: true}, how: cutWire},
+		{at: wire.Moment{Process: "starter", Does: "SignalWorkflowExecution"}, how: killServer},
+		{at: wire.Moment{Process: "worker", Does: "RespondWorkflowTaskCompleted"}, how: killProcess},
+		{at: wire.Moment{Process: "worker", Does: "RespondWorkflowTaskCompleted", After: true}, how: killServer},
+		{at: wire.Moment{Process: "worker", Does: "assignment,code", After: true}, how: killProcess},
+		{at: wire.Moment{Process: "worker", Does: "assignment,code", After: true}, how: cutWire},
+		{at: wire.Moment{Process: "worker", Does: "sendgrid/send"}, how: cutWire},
+		{at: wire.Moment{Process: "worker", Does: "sendgrid/send", After: true}, how: killProcess},
+		{at: wire.Moment{Process: "worker", Does: "message", After: true}, how: killServer},
+	} {
+		c.at.Nth = 1
+		short[c.how+c.at.String()] = true
+	}
+	return slices.DeleteFunc(all, func(c cell) bool { return !short[c.how+c.at.String()] })
+}
