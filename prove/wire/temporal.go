@@ -34,7 +34,7 @@ type TemporalProxy struct {
 	server *grpc.Server
 	client *grpc.ClientConn
 	shut   atomic.Bool
-	Watch  func(method string) (done func()) // is told of every call; may be nil
+	watch  atomic.Pointer[func(method string) (done func())]
 }
 
 // Serve answers calls until the listener is closed or Stop is called.
@@ -62,6 +62,9 @@ func (p *TemporalProxy) Stop() {
 	_ = p.client.Close()
 }
 
+// Watch is told of every call, when it begins and when it is done.
+func (p *TemporalProxy) Watch(watch func(method string) (done func())) { p.watch.Store(&watch) }
+
 // Shut refuses every call from now on, or takes them again.
 func (p *TemporalProxy) Shut(shut bool) { p.shut.Store(shut) }
 
@@ -75,8 +78,8 @@ func (p *TemporalProxy) pass(ctx context.Context, request any, info *grpc.UnaryS
 		ctx = metadata.NewOutgoingContext(ctx, headers)
 	}
 	name := path.Base(info.FullMethod)
-	if p.Watch != nil {
-		defer p.Watch(name)()
+	if watch := p.watch.Load(); watch != nil {
+		defer (*watch)(name)()
 	}
 	m, counts := p.moment(name, request)
 	if counts && p.Tap.meet(m) {

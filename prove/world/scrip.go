@@ -30,6 +30,7 @@ type Scrip struct {
 	env        []string
 	postgres   *wire.PostgresProxy
 	temporal   *wire.TemporalProxy
+	vendors    *vendors
 
 	process *process.Process // nil while it doesn't run
 }
@@ -84,8 +85,9 @@ func (w *World) add(t testing.TB, role string, n int) {
 	s.temporal = &wire.TemporalProxy{Process: s.Name, Tap: w.Tap, Target: w.TemporalAddress(), Of: ofJourney}
 	rpc := listen(t)
 	require.NoError(t, s.temporal.Serve(rpc))
-	vendors := w.serve(t, wire.VendorProxy(s.Name, w.Tap, w.Sandbox))
-	w.stop = append(w.stop, func() { database.Close(); s.postgres.Cut(true); s.temporal.Stop() })
+	s.vendors = &vendors{address: "127.0.0.1:0", handler: wire.VendorProxy(s.Name, w.Tap, w.Sandbox)}
+	require.NoError(t, s.vendors.open())
+	w.stop = append(w.stop, func() { database.Close(); s.postgres.Cut(true); s.temporal.Stop(); s.vendors.close() })
 
 	through, err := url.Parse(w.database())
 	require.NoError(t, err)
@@ -94,7 +96,7 @@ func (w *World) add(t testing.TB, role string, n int) {
 	s.env = append(os.Environ(),
 		"DATABASE_URL="+through.String(), "TEMPORAL_ADDRESS="+rpc.Addr().String(), "SCRIP_DIR="+w.project(),
 		"SCRIP_LISTEN="+s.listen, "SCRIP_WORKER_LISTEN="+s.listen, "SCRIP_PUBLIC_URL="+w.Base, "SCRIP_DATABASE_MAX_CONNECTIONS=16",
-		"SCRIP_SANDBOX_URL=http://"+vendors+"/sandbox/api", "SCRIP_SANDBOX_SHOPIFY_DOMAIN="+secrets.ShopifyDomain,
+		"SCRIP_SANDBOX_URL=http://"+s.vendors.address+"/sandbox/api", "SCRIP_SANDBOX_SHOPIFY_DOMAIN="+secrets.ShopifyDomain,
 		"SCRIP_SANDBOX_SHOPIFY_SECRET="+secrets.ShopifyClientKey, "SCRIP_SANDBOX_SHOPIFY_TOKEN="+secrets.ShopifyAccessToken,
 		"SCRIP_SANDBOX_SENDGRID_KEY="+secrets.SendGridAPIKey, "SCRIP_SANDBOX_SENDGRID_PUBLIC_KEY="+secrets.SendGridPublicKey,
 		"SCRIP_SANDBOX_TWILIO_SID="+secrets.TwilioAccountSID, "SCRIP_SANDBOX_TWILIO_TOKEN="+secrets.TwilioAuthToken,

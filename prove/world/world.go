@@ -37,6 +37,7 @@ type Options struct {
 	Environment       []string          // added to the processes', NAME=value
 	Binary            string            // of scrip; default: built from this tree
 	Postgres          map[string]string // settings of the server
+	Disk              int               // megabytes of a disk for Postgres alone; default: no bound
 	Patience          time.Duration     // default 3 minutes
 }
 
@@ -86,6 +87,9 @@ func Open(t testing.TB, o Options) *World {
 		}
 	})
 	w.postgresPort, w.temporalPort = freePort(t), freePort(t)
+	if o.Disk > 0 {
+		w.mountDisk(t)
+	}
 	require.NoError(t, w.StartPostgres())
 	w.prepare(t)
 	require.NoError(t, w.StartTemporal())
@@ -211,10 +215,14 @@ func (w *World) TemporalAddress() string {
 // serve runs an HTTP server on a free port until the world ends.
 func (w *World) serve(t testing.TB, handler http.Handler) string {
 	listener := listen(t)
-	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	server := quietServer(handler)
 	go func() { _ = server.Serve(listener) }()
 	w.stop = append(w.stop, func() { _ = server.Close() })
 	return listener.Addr().String()
+}
+
+func quietServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 }
 
 func listen(t testing.TB) net.Listener {

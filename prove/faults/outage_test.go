@@ -1,0 +1,146 @@
+package faults_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/prove/world"
+)
+
+// outage is something that is away for a while, under load.
+type outage struct {
+	name     string
+	away     time.Duration
+	begin    func(*world.World) error
+	end      func(*world.World) error
+	disk     int
+	answered bool // events are accepted meanwhile
+}
+
+func outages() []outage {
+	return []outage{
+		{name: "Temporal is killed and stays away", away: proof.Size(6*time.Second, 10*time.Minute), answered: true,
+			begin: func(w *world.World) error { w.KillTemporal(); return nil }, end: (*world.World).StartTemporal},
+		{name: "Postgres is killed and starts again", away: proof.Size(2*time.Second, 30*time.Second),
+			begin: func(w *world.World) error { w.KillPostgres(); return nil }, end: (*world.World).StartPostgres},
+		{name: "Postgres's disk is full", away: proof.Size(4*time.Second, time.Minute), disk: 192, begin: (*world.World).FillDisk,
+			end: func(w *world.World) error {
+				if err := w.FreeDisk(); err != nil {
+					return err
+				}
+				if w.PostgresRuns() {
+					return nil
+				}
+				w.KillPostgres() // it has ended; this frees its place
+				return w.StartPostgres()
+			}},
+		{name: "every starter and worker is killed", away: proof.Size(time.Second, 10*time.Second),
+			begin: func(w *world.World) error {
+				for _, name := range w.Names() {
+					w.Kill(name)
+				}
+				return nil
+			},
+			end: func(w *world.World) error {
+				for _, name := range w.Names() {
+					if err := w.Start(name); err != nil {
+						return err
+					}
+				}
+				return nil
+			}},
+		{name: "the vendors refuse connections", away: proof.Size(8*time.Second, time.Hour), answered: true,
+			begin: func(w *world.World) error { w.CloseVendors(); return nil }, end: (*world.World).OpenVendors},
+	}
+}
+
+// TestPromise1_NoAcceptedEventIsLost keeps a load on while each part is away in
+// turn: what was accepted has started a journey or was refused with a reason, each
+// once, and each journey sends its one mail.
+func TestPromise1_NoAcceptedEventIsLost(t *testing.T) {
+	for _, o := range outages() {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			endure(t, o)
+		})
+	}
+}
+
+func endure(t *testing.T, o outage) {
+	w := world.Open(t, world.Options{Starters: 2, Workers: 2, Files: world.Errands, Disk: o.disk})
+	calls := watchStarts(w)
+	load := w.Load(proof.Size(10.0, 5.0))
+	ahead := load.Accepted() + 10
+	eventually(t, time.Minute, func() bool { return load.Accepted() >= ahead }, "events to be accepted")
+
+	require.NoError(t, o.begin(w))
+	before := load.Accepted()
+	calls.reset()
+	time.Sleep(o.away) // the outage itself
+	during := load.Accepted() - before
+	tried := calls.count.Load()
+	require.NoError(t, o.end(w))
+	back := time.Now()
+	if o.answered {
+		require.Positive(t, during, "events are accepted meanwhile")
+	}
+	after := load.Accepted() + 10
+	eventually(t, 2*time.Minute, func() bool { return load.Accepted() >= after }, "events to be accepted again")
+	accepted, refusals := load.End()
+
+	var became world.Became
+	eventually(t, proof.Size(3*time.Minute, 40*time.Minute), func() bool {
+		became = load.Became(t)
+		return became.Started+became.Refused >= accepted && became.Unfinished == 0
+	}, "everything that was accepted to be done")
+	drained := time.Since(back)
+	require.Empty(t, became.Lost, "accepted, and lost")
+	require.Empty(t, became.Twice, "one event, two journeys")
+	require.Equal(t, accepted, became.Started+became.Refused)
+	require.Equal(t, became.Entering, became.Started)
+	require.Equal(t, became.Started, became.Sent)
+	require.Zero(t, became.SentTwice)
+	require.Zero(t, became.SharedCodes)
+	if o.name == "Temporal is killed and stays away" {
+		require.LessOrEqual(t, float64(tried), 120+2*o.away.Seconds(), "Temporal isn't hammered while it is away")
+		require.LessOrEqual(t, calls.most.Load(), int64(256), "the backlog is no stampede")
+	}
+	proof.Found(t, proof.Finding{Promise: 1, Tried: fmt.Sprintf("%s for %s under load", o.name, o.away), Times: accepted,
+		Found: fmt.Sprintf("%d started, %d refused with a reason, none lost, none twice; %d requests were turned away and sent again; all was done %s after the end; at most %d starts at once",
+			became.Started, became.Refused, refusals, drained.Round(100*time.Millisecond), calls.most.Load())})
+}
+
+// starts are the calls by which journeys begin.
+type starts struct{ now, most, count atomic.Int64 }
+
+func watchStarts(w *world.World) *starts {
+	s := &starts{}
+	for _, name := range w.Names() {
+		_, temporal := w.Wires(name)
+		temporal.Watch(func(method string) func() {
+			if method != "StartWorkflowExecution" {
+				return func() {}
+			}
+			s.count.Add(1)
+			now := s.now.Add(1)
+			for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
+			}
+			return func() { s.now.Add(-1) }
+		})
+	}
+	return s
+}
+
+func (s *starts) reset() { s.count.Store(0); s.most.Store(0) }
+
+func eventually(t *testing.T, patience time.Duration, done func() bool, what string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(100 * time.Millisecond) {
+		require.True(t, time.Now().Before(deadline), "waited %s for %s", patience, what)
+	}
+}

@@ -1,0 +1,173 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// Errands is the campaign of a load: of ten events nine enter, and each gets one
+// code in one mail.
+var Errands = map[string]string{
+	"templates/errand/email.html": "---\nsubject: Your errand\nlayout: none\n---\n<p>{{ code }}</p>\n",
+	"campaigns/errands.yaml": `
+campaign: errands
+trigger: {event: errand.run, where: event.enters}
+entry: {key: event.no, while_inside: parallel}
+steps:
+  - send: {email: errand, coupon: errand-10, kind: transactional}
+---
+coupon: errand-10
+discount: {percentage: 10}
+codes: {generate: "RUN-##########"}
+`}
+
+// Load sends events, each until it is accepted, and notes which were.
+type Load struct {
+	world    *World
+	cancel   context.CancelFunc
+	sending  sync.WaitGroup
+	mu       sync.Mutex
+	accepted []int
+	refused  int // answers that were no acceptance
+	next     int
+}
+
+// Load starts to send so many events a second, whatever happens.
+func (w *World) Load(perSecond float64) *Load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Load{world: w, cancel: cancel}
+	l.sending.Go(func() {
+		tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				no := l.number()
+				l.sending.Go(func() { l.send(ctx, no) })
+			}
+		}
+	})
+	return l
+}
+
+func (l *Load) number() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	return l.next
+}
+
+// send repeats one event until it is accepted, also after the load has ended.
+func (l *Load) send(ctx context.Context, no int) {
+	body, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("errand-%d", no), "type": "errand.run", "fields": map[string]any{"no": no, "enters": enters(no)},
+		"contact": map[string]any{"email": fmt.Sprintf("errand-%d@example.com", no%500)}})
+	ctx = context.WithoutCancel(ctx)
+	for deadline := time.Now().Add(30 * time.Minute); time.Now().Before(deadline); {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.world.Base+"/v1/events", bytes.NewReader(body))
+		if err != nil {
+			return
+		}
+		request.Header.Set("Authorization", "Bearer "+l.world.Key)
+		request.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err == nil {
+			answer.Body.Close()
+			if answer.StatusCode < 300 {
+				l.mu.Lock()
+				l.accepted = append(l.accepted, no)
+				l.mu.Unlock()
+				return
+			}
+		}
+		l.mu.Lock()
+		l.refused++
+		l.mu.Unlock()
+		time.Sleep(250 * time.Millisecond)
+	}
+}
+
+// enters says whether an event is one of the nine in ten.
+func enters(no int) bool { return no%10 != 0 }
+
+// Accepted is how many events have been accepted so far.
+func (l *Load) Accepted() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.accepted)
+}
+
+// End stops sending and waits until each event that was begun is accepted.
+func (l *Load) End() (accepted, refusals int) {
+	l.cancel()
+	l.sending.Wait()
+	return len(l.accepted), l.refused
+}
+
+// Became is what the accepted events came to.
+type Became struct {
+	Started, Refused int
+	Entering         int   // how many should have started
+	Lost             []int // neither started nor refused
+	Twice            []int // more than one journey
+	Unfinished       int   // journeys that haven't ended
+	Sent             int   // messages that a vendor took
+	SentTwice        int   // of which more than once
+	Codes            int   // distinct codes given
+	SharedCodes      int   // codes with more than one journey
+}
+
+// Became looks at what the load came to by now.
+func (l *Load) Became(t testing.TB) (b Became) {
+	rows, err := l.world.Store.Pool.Query(context.Background(), `SELECT (e.fields->>'no')::int,
+			(SELECT count(*) FROM journey j WHERE j.entry_event_id = e.id), (SELECT count(*) FROM refusal r WHERE r.event_id = e.id),
+			(SELECT count(*) FROM journey j WHERE j.entry_event_id = e.id AND j.state <> 'ended')
+		FROM event e WHERE e.type = 'errand.run'`)
+	require.NoError(t, err)
+	seen := map[int]bool{}
+	var no, journeys, refusals, open int
+	_, err = pgx.ForEachRow(rows, []any{&no, &journeys, &refusals, &open}, func() error {
+		b.Unfinished += open
+		switch {
+		case journeys > 1 || seen[no]:
+			b.Twice = append(b.Twice, no)
+		case journeys == 1:
+			b.Started++
+		case refusals > 0:
+			b.Refused++
+		default:
+			return nil
+		}
+		seen[no] = true
+		return nil
+	})
+	require.NoError(t, err)
+	l.mu.Lock()
+	for _, no := range l.accepted {
+		if enters(no) {
+			b.Entering++
+		}
+		if !seen[no] {
+			b.Lost = append(b.Lost, no)
+		}
+	}
+	l.mu.Unlock()
+	for _, times := range l.world.Taken() {
+		if b.Sent++; times > 1 {
+			b.SentTwice++
+		}
+	}
+	require.NoError(t, l.world.Store.Pool.QueryRow(context.Background(), `SELECT count(*), count(*) FILTER (WHERE holders > 1) FROM
+		(SELECT count(DISTINCT journey_id) AS holders FROM assignment WHERE returned_at IS NULL GROUP BY batch_id, pos) AS given`).Scan(&b.Codes, &b.SharedCodes))
+	return b
+}
