@@ -26,6 +26,7 @@ import (
 // Scrip is one process of the shipped binary.
 type Scrip struct {
 	Name, role string
+	binary     string
 	listen     string // where it answers
 	env        []string
 	postgres   *wire.PostgresProxy
@@ -73,11 +74,18 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// add makes a process's wires and environment; Start runs it.
-func (w *World) add(t testing.TB, role string, n int) {
-	s := &Scrip{role: role, Name: role, listen: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
-	if n > 0 {
-		s.Name = fmt.Sprintf("%s%d", role, n+1)
+// Roles of processes.
+const (
+	Starter = "starter"
+	Worker  = "worker"
+)
+
+// Add makes a further process of a binary, its wires and its environment, and gives
+// its name: "worker", "worker2" … Start runs it.
+func (w *World) Add(t testing.TB, role, binary string) string {
+	s := &Scrip{role: role, Name: role, binary: binary, listen: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	for n := 2; w.processes[s.Name] != nil; n++ {
+		s.Name = fmt.Sprintf("%s%d", role, n)
 	}
 	s.postgres = &wire.PostgresProxy{Process: s.Name, Tap: w.Tap, Target: fmt.Sprintf("127.0.0.1:%d", w.postgresPort), Ignore: housekeeping}
 	database := listen(t)
@@ -102,7 +110,21 @@ func (w *World) add(t testing.TB, role string, n int) {
 		"SCRIP_SANDBOX_TWILIO_SID="+secrets.TwilioAccountSID, "SCRIP_SANDBOX_TWILIO_TOKEN="+secrets.TwilioAuthToken,
 		"SCRIP_SANDBOX_TWILIO_FROM="+secrets.TwilioFrom, "SCRIP_SANDBOX_OWN_SECRET="+w.own)
 	s.env = append(s.env, w.options.Environment...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.processes[s.Name] = s
+	return s.Name
+}
+
+// Scrip runs a command of the binary on the database and gives what it prints.
+func (w *World) Scrip(t testing.TB, args ...string) string {
+	command := exec.Command(w.options.Binary, args...)
+	command.Env = append(os.Environ(), "DATABASE_URL="+w.database(), "SCRIP_DIR="+w.project())
+	var refused strings.Builder
+	command.Stderr = &refused
+	out, err := command.Output()
+	require.NoError(t, err, refused.String())
+	return string(out)
 }
 
 // housekeeping is what a process commits whether or not anything happens.
@@ -128,7 +150,7 @@ func (w *World) Start(name string) error {
 	if s.process != nil {
 		return nil
 	}
-	p, err := process.Start(process.Command{Name: name, Path: w.options.Binary, Args: []string{s.role},
+	p, err := process.Start(process.Command{Name: name, Path: s.binary, Args: []string{s.role},
 		Env: append(slices.Clip(s.env), "SCRIP_CLOCK_HOUR="+w.options.Hour.String()), LogFile: filepath.Join(w.Dir, name+".log")})
 	if err != nil {
 		return err
@@ -160,13 +182,6 @@ func (w *World) Stop(name string) error {
 		return nil
 	}
 	return p.Stop(time.Minute)
-}
-
-// Change gives the processes another binary from their next start on.
-func (w *World) Change(binary string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.options.Binary = binary
 }
 
 // SetHour makes an hour take so long, which restarts the processes.

@@ -93,11 +93,11 @@ func Open(t testing.TB, o Options) *World {
 	require.NoError(t, w.StartPostgres())
 	w.prepare(t)
 	require.NoError(t, w.StartTemporal())
-	for n := range o.Starters {
-		w.add(t, "starter", n)
+	for range o.Starters {
+		w.Add(t, Starter, o.Binary)
 	}
-	for n := range o.Workers {
-		w.add(t, "worker", n)
+	for range o.Workers {
+		w.Add(t, Worker, o.Binary)
 	}
 	for _, name := range w.Names() {
 		require.NoError(t, w.Start(name))
@@ -130,9 +130,8 @@ func (w *World) prepare(t testing.TB) {
 	require.NoError(t, err)
 	w.stop = append(w.stop, w.Store.Close)
 	w.writeProject(t)
-	require.NoError(t, w.Store.Migrate(ctx))
-	_, w.Key, err = w.Store.NewKey(ctx, "proof", []string{store.ScopeAdmin})
-	require.NoError(t, err)
+	w.Scrip(t, "migrate")
+	w.Key = strings.TrimSpace(w.Scrip(t, "key", "create", "proof", "--scope", store.ScopeAdmin))
 }
 
 func (w *World) close() {
