@@ -7,6 +7,7 @@ WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 TEST_TIMEOUT  := 15m
 PKG           ?= ./...
 ARGS          ?=
+FINDINGS      := $(CURDIR)/.scrip/findings.jsonl
 
 .DEFAULT_GOAL := help
 
@@ -31,6 +32,12 @@ run: build ## Start everything on this machine: Postgres, Temporal with its UI, 
 .PHONY: test
 test: temporal ## Run every test; sets up what it needs
 	go test -timeout $(TEST_TIMEOUT) $(ARGS) $(PKG)
+
+.PHONY: prove
+prove: temporal ## Prove the nine promises at full size, and print what was tried and found; takes hours
+	@mkdir -p .scrip && rm -f $(FINDINGS)
+	@SCRIP_PROVE=full SCRIP_PROVE_FINDINGS=$(FINDINGS) go test -count=1 -p 1 -timeout 8h $(ARGS) ./prove/...; status=$$?; \
+	go run ./prove/proof/table $(FINDINGS); exit $$status
 
 .PHONY: bench
 bench: ## Measure claims against updates of a row, and webhooks against inserts, on a Postgres that flushes to disk

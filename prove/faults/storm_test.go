@@ -1,0 +1,105 @@
+package faults_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/e2e/walk"
+	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/prove/world"
+)
+
+// stormy are ways that end soon, and on which nothing has to be done within a
+// short time.
+var stormy = []string{"redeemed", "bought-without-code", "by-hand", "reopened", "friend-returned", "bought"}
+
+// TestPromise6_InAStormEverybodyArrives kills processes and servers at random
+// while many people are under way at once.
+func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
+	t.Parallel()
+	people := proof.Size(12, 300)
+	// An hour is long: what people do in time has to stay in time.
+	w := world.Open(t, world.Options{Hour: proof.Size(1*time.Second, 5*time.Second), Starters: 2, Workers: 3, Patience: proof.Size(4*time.Minute, 40*time.Minute)})
+	w.Pause = proof.Size(100*time.Millisecond, time.Second)
+	ctx, end := context.WithCancel(t.Context())
+	l := &lane{World: w, desk: w.OpenDesk(ctx)}
+	var ways []walk.Way
+	states := map[string][]string{}
+	for _, way := range walk.Ways {
+		if slices.Contains(stormy, way.Name) {
+			ways = append(ways, way)
+		}
+	}
+	var calm sync.Map
+	t.Run("calm", func(t *testing.T) {
+		for _, way := range ways {
+			t.Run(way.Name, func(t *testing.T) { t.Parallel(); calm.Store(way.Name, l.walk(t, way, nil)) })
+		}
+	})
+	for _, way := range ways {
+		state, ok := calm.Load(way.Name)
+		require.True(t, ok, "the way in calm is what the storm is held against")
+		states[way.Name] = state.([]string)
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("the storm's seed is %d", seed)
+	var strikes map[string]int
+	var storm sync.WaitGroup
+	stopped, stop := context.WithCancel(ctx)
+	storm.Go(func() { strikes = rage(t, stopped, w, rand.New(rand.NewPCG(seed, 0))) })
+	t.Run("storm", func(t *testing.T) {
+		for n := range people {
+			way := ways[n%len(ways)]
+			t.Run(fmt.Sprintf("%s-%d", way.Name, n), func(t *testing.T) { t.Parallel(); l.walk(t, way, states[way.Name]) })
+		}
+	})
+	stop()
+	storm.Wait()
+	end()
+	if !t.Failed() {
+		total := 0
+		for _, n := range strikes {
+			total += n
+		}
+		proof.Found(t, proof.Finding{Promise: 6, Tried: fmt.Sprintf("random kills among %d people under way at once", people), Times: total,
+			Found: fmt.Sprintf("everybody arrived where they would have in calm; killed: %v; %d messages needed a person's word", strikes, l.desk.Settled())})
+	}
+}
+
+// rage kills something every second or so, and starts it again, until ctx ends.
+func rage(t *testing.T, ctx context.Context, w *world.World, random *rand.Rand) map[string]int {
+	strikes := map[string]int{}
+	names := w.Names()
+	for {
+		select {
+		case <-ctx.Done():
+			return strikes
+		case <-time.After(500*time.Millisecond + time.Duration(random.Int64N(int64(2*time.Second)))):
+		}
+		away := time.Duration(random.Int64N(int64(time.Second)))
+		switch victim := random.IntN(len(names) + 2); victim {
+		case len(names):
+			strikes["postgres"]++
+			w.KillPostgres()
+			time.Sleep(away)
+			require.NoError(t, w.StartPostgres())
+		case len(names) + 1:
+			strikes["temporal"]++
+			w.KillTemporal()
+			time.Sleep(away)
+			require.NoError(t, w.StartTemporal())
+		default:
+			strikes[names[victim]]++
+			w.Kill(names[victim])
+			time.Sleep(away)
+			require.NoError(t, w.Start(names[victim]))
+		}
+	}
+}
