@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// settlePause is the least time between two looks at an unknown outcome.
-	settlePause = 30 * time.Second
 	// settleLimit is when an unknown outcome is parked although the vendor's event
 	// stream never showed whether it flows.
 	settleLimit = 24 * time.Hour
@@ -32,7 +30,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	}
 	silent := time.Since(m.CalledAt)
 	if silent < outlet.EvidenceWindow {
-		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, settlePause))
+		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, a.limits().Settle))
 	}
 	flows, err := a.Store.StreamFlows(ctx, m.Connection, m.CalledAt)
 	if err != nil {
@@ -44,7 +42,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	case flows, silent > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	}
-	return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
+	return Result{}, again(UnknownOutcome, waitingForWord, a.limits().Settle)
 }
 
 // find asks the vendor, which knows the message by its text. A vendor that can't
@@ -60,7 +58,7 @@ func (a *Activities) find(ctx context.Context, s *scene, m *store.Message, finde
 	case err != nil && time.Since(m.CalledAt) > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	case err != nil:
-		return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
+		return Result{}, again(UnknownOutcome, waitingForWord, a.limits().Settle)
 	case found:
 		return a.settled(ctx, s, m, store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID})
 	}
