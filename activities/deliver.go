@@ -5,9 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
 )
@@ -40,7 +39,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*store.Message, string, error) {
 	reason := "another attempt is under way"
 	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
-		gate, err := a.Store.SendGate(ctx, tx, m, activity.GetInfo(ctx).ScheduledTime)
+		gate, err := a.Store.SendGate(ctx, tx, m, dueFor(ctx))
 		if err != nil {
 			return false, err
 		}
@@ -48,7 +47,7 @@ func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*sto
 			reason = stop
 			return false, nil
 		}
-		if m.AssignmentID != 0 && unusable(&store.Assignment{State: gate.CodeState, ExpiresAt: expiry(gate.CodeExpires)}, gate.Now) != "" {
+		if m.AssignmentID != 0 && unusable(&store.Assignment{State: gate.CodeState, ExpiresAt: expiry(gate.CodeExpires)}, time.Now()) != "" {
 			reason = "the code changed"
 			return false, nil
 		}
@@ -71,11 +70,11 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 	out.ID, out.To = m.ID, m.Address
 	out.Marketing = m.Kind == campaign.Marketing
 	out.StatusURL = a.statusURL(outlet.Name, m.ID)
-	out.Deadline = time.Now().Add(limits.Call)
+	out.Deadline = m.Begun().Add(limits.Call)
 	if out.Marketing {
 		out.UnsubscribeURL = a.unsubscribeURL(ctx, m.ContactID, m.Channel)
 	}
-	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Call)
+	callCtx, cancel := context.WithDeadline(context.WithoutCancel(ctx), out.Deadline)
 	defer cancel()
 	sent, err := outlet.Channel.Send(callCtx, out)
 	outcome, after := classify(sent, err)
@@ -86,6 +85,14 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 		return Result{}, reportErr
 	}
 	a.Observe.Sent(m.Channel, m.Connection, outcome.State)
+	if !moved && outcome.State == store.MessageAccepted {
+		// The attempt was given up before it could say that the vendor has the
+		// message. Its word is still true.
+		told := event.Evidence{MessageID: m.ID, VendorID: outcome.VendorID, At: time.Now()}
+		if err := a.Store.RecordEvidence(reportCtx, a.Store.Pool, m.Connection, told); err != nil {
+			return Result{}, err
+		}
+	}
 	if !moved {
 		return Result{}, again(ErrorChanged, "the message moved on", 0)
 	}

@@ -28,11 +28,11 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	if finder, ok := outlet.Channel.(integrations.Finder); ok {
 		return a.find(ctx, s, m, finder)
 	}
-	silent := time.Since(m.CalledAt)
+	silent := m.Since()
 	if silent < outlet.EvidenceWindow {
 		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, a.limits().Settle))
 	}
-	flows, err := a.Store.StreamFlows(ctx, m.Connection, m.CalledAt)
+	flows, err := a.Store.StreamFlows(ctx, m)
 	if err != nil {
 		return Result{}, err
 	}
@@ -52,10 +52,10 @@ func (a *Activities) find(ctx context.Context, s *scene, m *store.Message, finde
 	if err != nil {
 		return a.parkUnknown(ctx, s, m)
 	}
-	out.ID, out.To, out.Deadline = m.ID, m.Address, m.Deadline
-	sent, found, err := finder.Find(ctx, out, m.CalledAt)
+	out.ID, out.To, out.Deadline = m.ID, m.Address, m.Begun().Add(m.Span)
+	sent, found, err := finder.Find(ctx, out, m.Begun())
 	switch {
-	case err != nil && time.Since(m.CalledAt) > settleLimit:
+	case err != nil && m.Since() > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	case err != nil:
 		return Result{}, again(UnknownOutcome, waitingForWord, a.limits().Settle)

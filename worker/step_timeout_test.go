@@ -17,7 +17,9 @@ func TestStepTimeout_IsTheWorkersNotTheWorkflows(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&stepTimeout{span: 3 * time.Second}}})
-	given := func(ctx context.Context) (time.Duration, error) { return activity.GetInfo(ctx).StartToCloseTimeout, nil }
+	given := func(ctx context.Context) (time.Duration, error) {
+		return activity.GetInfo(ctx).StartToCloseTimeout, nil
+	}
 	env.RegisterActivityWithOptions(given, activity.RegisterOptions{Name: "given"})
 	env.ExecuteWorkflow(func(ctx workflow.Context) (span time.Duration, err error) {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
