@@ -89,7 +89,7 @@ func (s *Sandbox) sendSMS(w http.ResponseWriter, r *http.Request) {
 		twilioError(w, http.StatusInternalServerError, 20500, "Internal Server Error")
 		return
 	}
-	s.later(s.smsStatuses(m))
+	s.reports(vendorTwilio, m, s.smsStatuses(m))
 	writeJSON(w, http.StatusCreated, s.smsResource(m))
 }
 
