@@ -356,6 +356,7 @@ func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)
 	require.Equal(t, 2, d.vendor.calls())
+	require.Equal(t, 1, d.count(`SELECT resent FROM message WHERE id <> 'ms_later'`), "the row says so")
 }
 
 func TestSend_LeavesAnAttemptUnderWayAlone(t *testing.T) {

@@ -38,7 +38,7 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	}
 	switch {
 	case flows && outlet.Resend:
-		return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved})
+		return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved, Resend: true})
 	case flows, silent > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	}

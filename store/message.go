@@ -146,6 +146,9 @@ type Outcome struct {
 	Reason   string
 	VendorID string
 	Detail   string // the vendor's words; stored, never logged
+	// Resend says that the message is sent again although nobody knows whether the
+	// vendor took it: the connection's policy wants it so. The row counts it.
+	Resend bool
 }
 
 // EndCall reports on the attempt that holds m.Token. It returns false where the
@@ -162,10 +165,10 @@ func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error)
 
 func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (bool, error) {
 	tag, err := s.Pool.Exec(ctx, `
-		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7,
+		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7, resent = resent + $8,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
 		WHERE id = $1 AND state = $2 AND attempt_token = $3`,
-		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail)
+		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend))
 	if err != nil {
 		return false, fmt.Errorf("recording the outcome of message %s: %w", m.ID, err)
 	}
@@ -173,6 +176,13 @@ func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (b
 		return true, s.applyEarlyEvidence(ctx, m.Connection, o.VendorID)
 	}
 	return tag.RowsAffected() == 1, nil
+}
+
+func counted(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // StreamFlows says whether the connection has told of deliveries of messages that

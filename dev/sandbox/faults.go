@@ -12,12 +12,13 @@ import (
 )
 
 // Fault is a way in which a vendor fails. It meets the next Times requests that
-// would change something at the vendor.
+// would change something at the vendor, or else those that look something up.
 type Fault struct {
 	Vendor string `json:"vendor"` // "sendgrid", "twilio" or "shopify"
 	Kind   string `json:"kind"`   // one of the constants below
 	// Accept lets the vendor do the work before it fails: the caller can't tell.
 	Accept     bool `json:"accept,omitempty"`
+	Lookups    bool `json:"lookups,omitempty"`     // meets requests that only read
 	Status     int  `json:"status,omitempty"`      // FaultStatus: what is answered; default 500
 	RetryAfter int  `json:"retry_after,omitempty"` // seconds, in the Retry-After header
 	RetryDate  bool `json:"retry_date,omitempty"`  // Retry-After names the moment instead
@@ -52,6 +53,7 @@ type meets int
 
 const (
 	meetsRequests meets = iota
+	meetsLookups
 	meetsWebhooks
 	meetsMessages
 )
@@ -61,6 +63,13 @@ var kinds = map[string]meets{
 	FaultThrottled: meetsRequests, FaultTwice: meetsRequests, FaultDoubled: meetsRequests, FaultHTML: meetsRequests, FaultRate: meetsRequests,
 	FaultDuplicate: meetsWebhooks, FaultSilent: meetsWebhooks,
 	FaultReordered: meetsMessages, FaultLate: meetsMessages, FaultEarly: meetsMessages,
+}
+
+func (f Fault) meets() meets {
+	if what := kinds[f.Kind]; what != meetsRequests || !f.Lookups {
+		return what
+	}
+	return meetsLookups
 }
 
 func (f Fault) validate() error {
@@ -82,6 +91,9 @@ func (f Fault) validate() error {
 	if f.Kind == FaultRate && f.Times != 0 {
 		return errors.New("times: a rate lasts until it is cleared, or set to another")
 	}
+	if f.Lookups && (kinds[f.Kind] != meetsRequests || f.Kind == FaultRate || f.Vendor != vendorTwilio) {
+		return errors.New(`lookups: only Twilio is asked; say a fault of requests, no "rate"`)
+	}
 	if kinds[f.Kind] == meetsMessages && f.Vendor == vendorShopify {
 		return errors.New("kind: Shopify sends no messages; say \"duplicate\" or \"silent\"")
 	}
@@ -99,7 +111,7 @@ func (f *faults) next(vendor string, what meets) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, fault := range f.list {
-		if fault.Vendor != vendor || kinds[fault.Kind] != what || fault.Kind == FaultRate {
+		if fault.Vendor != vendor || fault.meets() != what || fault.Kind == FaultRate {
 			continue
 		}
 		if fault.Times == 1 {

@@ -16,43 +16,53 @@ func (s *Sandbox) failing(vendor string, next http.HandlerFunc) http.HandlerFunc
 		if s.tooMany(w, vendor) {
 			return
 		}
-		f, ok := s.faults.next(vendor, meetsRequests)
-		if !ok {
-			next(w, r)
-			return
+		s.fail(w, r, vendor, meetsRequests, next)
+	}
+}
+
+// failingLookup wraps the requests of a vendor that only read.
+func (s *Sandbox) failingLookup(vendor string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, vendor, meetsLookups, next) }
+}
+
+// fail answers in the way of the fault that meets the request, if there is one.
+func (s *Sandbox) fail(w http.ResponseWriter, r *http.Request, vendor string, what meets, next http.HandlerFunc) {
+	f, ok := s.faults.next(vendor, what)
+	if !ok {
+		next(w, r)
+		return
+	}
+	s.watchers.notify()
+	answer := newAnswer()
+	if f.Accept || f.Kind == FaultTruncated || f.Kind == FaultTwice || f.Kind == FaultDoubled {
+		next(answer, r)
+	}
+	switch f.Kind {
+	case FaultTimeout:
+		select {
+		case <-r.Context().Done():
+		case <-s.ctx.Done():
 		}
-		s.watchers.notify()
-		answer := newAnswer()
-		if f.Accept || f.Kind == FaultTruncated || f.Kind == FaultTwice || f.Kind == FaultDoubled {
-			next(answer, r)
-		}
-		switch f.Kind {
-		case FaultTimeout:
-			select {
-			case <-r.Context().Done():
-			case <-s.ctx.Done():
-			}
-			panic(http.ErrAbortHandler)
-		case FaultReset:
-			panic(http.ErrAbortHandler)
-		case FaultThrottled:
-			throttled(w)
-		case FaultTruncated:
-			// Promising more bytes than come makes net/http close the connection.
-			w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()+1024))
-			w.WriteHeader(answer.status)
-			_, _ = w.Write(answer.body.Bytes()[:answer.body.Len()/2])
-			panic(http.ErrAbortHandler)
-		case FaultTwice:
-			s.answerTwice(w, r, answer)
-		case FaultDoubled:
-			answer.body.Write(bytes.Clone(answer.body.Bytes()))
-			answer.copyTo(w)
-		case FaultHTML:
-			html(w, f, answer)
-		default:
-			s.refuse(w, vendor, f)
-		}
+		panic(http.ErrAbortHandler)
+	case FaultReset:
+		panic(http.ErrAbortHandler)
+	case FaultThrottled:
+		throttled(w)
+	case FaultTruncated:
+		// Promising more bytes than come makes net/http close the connection.
+		w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()+1024))
+		w.WriteHeader(answer.status)
+		_, _ = w.Write(answer.body.Bytes()[:answer.body.Len()/2])
+		panic(http.ErrAbortHandler)
+	case FaultTwice:
+		s.answerTwice(w, r, answer)
+	case FaultDoubled:
+		answer.body.Write(bytes.Clone(answer.body.Bytes()))
+		answer.copyTo(w)
+	case FaultHTML:
+		html(w, f, answer)
+	default:
+		s.refuse(w, vendor, f)
 	}
 }
 

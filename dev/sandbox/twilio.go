@@ -19,7 +19,7 @@ const (
 func (s *Sandbox) twilioRoutes(mux *http.ServeMux) {
 	at := twilioBase + twilioAPI
 	mux.HandleFunc("POST "+at+"{account}/Messages.json", s.twilioAuth(s.failing(vendorTwilio, s.sendSMS)))
-	mux.HandleFunc("GET "+at+"{account}/Messages.json", s.twilioAuth(s.listSMS))
+	mux.HandleFunc("GET "+at+"{account}/Messages.json", s.twilioAuth(s.failingLookup(vendorTwilio, s.listSMS)))
 	mux.HandleFunc("GET "+at+"{account}/Messages/{sid}", s.twilioAuth(s.getSMS))
 	mux.HandleFunc("GET "+at+"{account}", s.twilioAuth(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{
