@@ -18,6 +18,7 @@ type Activities struct {
 	Connections Connections
 	Executions  Executions
 	Project     Project
+	Limits      Limits
 	Log         *slog.Logger
 	Observe     Observer
 

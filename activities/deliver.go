@@ -5,19 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
-)
-
-const (
-	// callTimeout bounds one vendor call; the attempt's deadline in the ledger is
-	// later, so that a call that is still under way is never taken for lost.
-	callTimeout   = 15 * time.Second
-	attemptMargin = 5 * time.Second
-	vendorBackoff = 5 * time.Second
 )
 
 // deliver renders a message, opens its attempt in the ledger and calls the vendor.
@@ -47,8 +38,8 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 // begin opens the attempt in one transaction with the last look at the gate.
 func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*store.Message, string, error) {
 	reason := "another attempt is under way"
-	begun, err := a.Store.BeginCall(ctx, m, callTimeout+attemptMargin, func(tx store.Tx) (bool, error) {
-		gate, err := a.Store.SendGate(ctx, tx, m, activity.GetInfo(ctx).ScheduledTime)
+	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
+		gate, err := a.Store.SendGate(ctx, tx, m, dueFor(ctx))
 		if err != nil {
 			return false, err
 		}
@@ -56,7 +47,7 @@ func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*sto
 			reason = stop
 			return false, nil
 		}
-		if m.AssignmentID != 0 && unusable(&store.Assignment{State: gate.CodeState, ExpiresAt: expiry(gate.CodeExpires)}, gate.Now) != "" {
+		if m.AssignmentID != 0 && unusable(&store.Assignment{State: gate.CodeState, ExpiresAt: expiry(gate.CodeExpires)}, time.Now()) != "" {
 			reason = "the code changed"
 			return false, nil
 		}
@@ -75,24 +66,33 @@ func expiry(at time.Time) time.Time {
 // call makes the vendor call of an open attempt and reports on it. The call isn't
 // cut short when the worker stops: an answer that nobody hears is worse.
 func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outlet Outlet, out integrations.Message) (Result, error) {
+	limits := a.limits()
 	out.ID, out.To = m.ID, m.Address
 	out.Marketing = m.Kind == campaign.Marketing
 	out.StatusURL = a.statusURL(outlet.Name, m.ID)
-	out.Deadline = time.Now().Add(callTimeout)
+	out.Deadline = m.Begun().Add(limits.Call)
 	if out.Marketing {
 		out.UnsubscribeURL = a.unsubscribeURL(ctx, m.ContactID, m.Channel)
 	}
-	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	callCtx, cancel := context.WithDeadline(context.WithoutCancel(ctx), out.Deadline)
 	defer cancel()
 	sent, err := outlet.Channel.Send(callCtx, out)
 	outcome, after := classify(sent, err)
-	reportCtx, cancelReport := context.WithTimeout(context.WithoutCancel(ctx), attemptMargin)
+	reportCtx, cancelReport := context.WithTimeout(context.WithoutCancel(ctx), limits.Report)
 	defer cancelReport()
 	moved, reportErr := a.Store.EndCall(reportCtx, m, outcome)
 	if reportErr != nil {
 		return Result{}, reportErr
 	}
 	a.Observe.Sent(m.Channel, m.Connection, outcome.State)
+	if !moved && outcome.State == store.MessageAccepted {
+		// The attempt was given up before it could say that the vendor has the
+		// message. Its word is still true.
+		told := event.Evidence{MessageID: m.ID, VendorID: outcome.VendorID, At: time.Now()}
+		if err := a.Store.RecordEvidence(reportCtx, a.Store.Pool, m.Connection, told); err != nil {
+			return Result{}, err
+		}
+	}
 	if !moved {
 		return Result{}, again(ErrorChanged, "the message moved on", 0)
 	}
@@ -107,12 +107,12 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 	case store.MessageUnknown:
 		return Result{}, again(UnknownOutcome, outlet.Name+" gave no answer that says whether it took the message", time.Second)
 	default:
-		return Result{}, again(ErrorNotAccepted, notAccepted(outlet.Name, err), after)
+		return Result{}, again(ErrorNotAccepted, notAccepted(outlet.Name, err), max(after, limits.Backoff))
 	}
 }
 
 // classify turns a vendor's answer into what the ledger keeps of it and, where it
-// may be tried again, how long to wait.
+// may be tried again, how long to wait at least.
 func classify(sent integrations.Sent, err error) (store.Outcome, time.Duration) {
 	if err == nil {
 		return store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID}, 0
@@ -127,7 +127,7 @@ func classify(sent integrations.Sent, err error) (store.Outcome, time.Duration) 
 	case integrations.Suppressed:
 		return store.Outcome{State: store.MessageRefused, Reason: Suppressed, Detail: vendor.Code + " " + vendor.Detail}, 0
 	case integrations.Retry, integrations.RateLimited:
-		return store.Outcome{State: store.MessageReserved, Detail: vendor.Code + " " + vendor.Detail}, max(vendor.RetryAfter, vendorBackoff)
+		return store.Outcome{State: store.MessageReserved, Detail: vendor.Code + " " + vendor.Detail}, vendor.RetryAfter
 	case integrations.Auth:
 		// A person has to mend the connection; until then a try a minute is enough.
 		return store.Outcome{State: store.MessageReserved, Reason: "auth", Detail: vendor.Code + " " + vendor.Detail}, time.Minute

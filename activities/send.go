@@ -55,7 +55,7 @@ func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
 // mayGo asks everything that can stop or hold a message before a code is claimed
 // for it.
 func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outlet Outlet) (Result, bool, error) {
-	gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, activity.GetInfo(ctx).ScheduledTime)
+	gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx))
 	if err != nil {
 		return Result{}, true, err
 	}
@@ -66,18 +66,25 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 		return result, true, err
 	case reason == "" && !outlet.Open(m.Address):
 		reason = NotLive
-	case reason == "" && s.tooLate(gate.Now):
+	case reason == "" && s.tooLate(time.Now()):
 		reason = TooLate
 	}
 	if reason != "" {
 		result, err := a.skip(ctx, s, m, reason)
 		return result, true, err
 	}
-	opens, err := a.nextOpen(s, m, gate.Now)
-	if err == nil && opens.After(gate.Now) {
+	// The workflow's clock, not the database's: it is the one that waits.
+	now := time.Now()
+	opens, err := a.nextOpen(s, m, now)
+	if err == nil && opens.After(now) {
 		return Result{Status: Held, Reason: OutOfWindow, Until: opens}, true, nil
 	}
 	return Result{}, false, err
+}
+
+// dueFor is how long ago Temporal asked for the step.
+func dueFor(ctx context.Context) time.Duration {
+	return max(0, time.Since(activity.GetInfo(ctx).ScheduledTime))
 }
 
 // stops gives the one reason for which a message may not go, and whether that
@@ -224,7 +231,7 @@ func (a *Activities) knownMessage(ctx context.Context, s *scene, m *store.Messag
 	case store.MessageParked:
 		return a.park(ctx, s, UnknownOutcome)
 	case store.MessageCalling:
-		if rest := time.Until(m.Deadline); rest > 0 {
+		if rest := m.Left(); rest > 0 {
 			return Result{}, again(ErrorUnderWay, "another attempt is under way", rest)
 		}
 		if _, err := a.Store.EndCall(ctx, m, store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}); err != nil {

@@ -50,6 +50,7 @@ type vendor struct {
 	sync.Mutex
 	answers []error // of the calls to come; then success
 	sent    []integrations.Message
+	during  func() // what happens while the vendor is called
 }
 
 func (v *vendor) Channel() string { return event.ChannelEmail }
@@ -58,6 +59,9 @@ func (v *vendor) Send(_ context.Context, m integrations.Message) (integrations.S
 	v.Lock()
 	defer v.Unlock()
 	v.sent = append(v.sent, m)
+	if v.during != nil {
+		v.during()
+	}
 	if len(v.answers) > 0 {
 		err := v.answers[0]
 		v.answers = v.answers[1:]
@@ -313,17 +317,22 @@ func TestSend_EvidenceSettlesAnUnknownOutcome(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM outbox WHERE name = 'resume'`))
 }
 
+// later is another message that the vendor took and told of.
+func (d *desk) later() {
+	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, attempt_token, called_at, delivery)
+		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, $1, now(), 'delivered')`, store.NewID("at"))
+}
+
 func TestSend_ParksAnUnknownOutcomeOnceLaterMessagesShowThatEventsFlow(t *testing.T) {
 	d := setup(t)
+	d.outlets.outlet.EvidenceWindow = time.Millisecond
 	d.vendor.answers = []error{failure(integrations.Unknown)}
 	_, err := d.send()
 	d.retried(err)
-	d.exec(`UPDATE message SET called_at = now() - interval '20 minutes'`)
 	_, err = d.send()
 	d.retried(err)
 	require.Equal(t, store.MessageUnknown, d.message().State)
-	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, called_at, delivery)
-		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, now(), 'delivered')`)
+	d.later()
 	result, err := d.send()
 	require.NoError(t, err)
 	require.Equal(t, activities.Result{Status: activities.Held, Reason: activities.UnknownOutcome}, result)
@@ -333,36 +342,80 @@ func TestSend_ParksAnUnknownOutcomeOnceLaterMessagesShowThatEventsFlow(t *testin
 
 func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
 	d := setup(t)
-	d.outlets.outlet.Resend = true
+	d.outlets.outlet.Resend, d.outlets.outlet.EvidenceWindow = true, time.Millisecond
 	d.vendor.answers = []error{failure(integrations.Unknown)}
 	_, err := d.send()
 	d.retried(err)
-	d.exec(`UPDATE message SET called_at = now() - interval '20 minutes'`)
 	_, err = d.send()
 	d.retried(err)
 	require.Equal(t, store.MessageUnknown, d.message().State, "silence means nothing while no event flows")
-	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, called_at, delivery)
-		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, now(), 'delivered')`)
+	d.later()
 	_, err = d.send()
 	d.retried(err)
 	result, err := d.send()
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)
 	require.Equal(t, 2, d.vendor.calls())
+	require.Equal(t, 1, d.count(`SELECT resent FROM message WHERE id <> 'ms_later'`), "the row says so")
 }
 
 func TestSend_LeavesAnAttemptUnderWayAlone(t *testing.T) {
 	d := setup(t)
 	_, err := d.send()
 	require.NoError(t, err)
-	d.exec(`UPDATE message SET state = 'calling', attempt_deadline = now() + interval '10 seconds'`)
+	d.exec(`UPDATE message SET state = 'calling', attempt_deadline = called_at + interval '1 minute'`)
 	_, err = d.send()
 	d.retried(err)
 	require.Equal(t, store.MessageCalling, d.message().State)
-	d.exec(`UPDATE message SET attempt_deadline = now() - interval '1 second'`)
+	d.exec(`UPDATE message SET attempt_deadline = called_at`)
 	_, err = d.send()
 	d.retried(err)
 	require.Equal(t, store.MessageUnknown, d.message().State)
+	require.Equal(t, 1, d.vendor.calls())
+}
+
+func TestSend_TheDatabasesClockAloneNeverEndsAnAttemptOrAWindow(t *testing.T) {
+	for clock, hours := range map[string]int{"ahead": -2, "behind": 2} {
+		t.Run(clock, func(t *testing.T) {
+			d := setup(t)
+			d.outlets.outlet.Resend = true
+			d.vendor.answers = []error{failure(integrations.Unknown)}
+			_, err := d.send()
+			d.retried(err)
+			d.later()
+			set := func(state string) {
+				d.exec(`UPDATE message SET state = $1, called_at = called_at + make_interval(hours => $2),
+					attempt_deadline = attempt_deadline + make_interval(hours => $2) WHERE id <> 'ms_later'`, state, hours)
+			}
+			set(store.MessageCalling)
+			_, err = d.send()
+			require.Equal(t, activities.ErrorUnderWay, d.retried(err))
+			require.LessOrEqual(t, pauseOf(t, err), 20*time.Second, "nobody waits longer than an attempt may take")
+			d.exec(`UPDATE message SET state = 'unknown'`)
+			_, err = d.send()
+			require.Equal(t, activities.UnknownOutcome, d.retried(err))
+			require.Equal(t, 1, d.vendor.calls())
+		})
+	}
+}
+
+// pauseOf is how long Temporal is asked to wait.
+func pauseOf(t *testing.T, err error) time.Duration {
+	var app *temporal.ApplicationError
+	require.ErrorAs(t, err, &app)
+	return app.NextRetryDelay()
+}
+
+func TestSend_AnAcceptanceThatComesAfterTheAttemptWasGivenUpStillCounts(t *testing.T) {
+	d := setup(t)
+	d.vendor.during = func() { d.exec(`UPDATE message SET state = 'parked'`) }
+	_, err := d.send()
+	require.Equal(t, activities.ErrorChanged, d.retried(err))
+	require.Equal(t, store.MessageAccepted, d.message().State)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM outbox WHERE name = 'resume'`))
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
 	require.Equal(t, 1, d.vendor.calls())
 }
 

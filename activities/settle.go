@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// settlePause is the least time between two looks at an unknown outcome.
-	settlePause = 30 * time.Second
 	// settleLimit is when an unknown outcome is parked although the vendor's event
 	// stream never showed whether it flows.
 	settleLimit = 24 * time.Hour
@@ -30,21 +28,21 @@ func (a *Activities) settle(ctx context.Context, s *scene, m *store.Message) (Re
 	if finder, ok := outlet.Channel.(integrations.Finder); ok {
 		return a.find(ctx, s, m, finder)
 	}
-	silent := time.Since(m.CalledAt)
+	silent := m.Since()
 	if silent < outlet.EvidenceWindow {
-		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, settlePause))
+		return Result{}, again(UnknownOutcome, waitingForWord, min(outlet.EvidenceWindow-silent, a.limits().Settle))
 	}
-	flows, err := a.Store.StreamFlows(ctx, m.Connection, m.CalledAt)
+	flows, err := a.Store.StreamFlows(ctx, m)
 	if err != nil {
 		return Result{}, err
 	}
 	switch {
 	case flows && outlet.Resend:
-		return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved})
+		return a.settled(ctx, s, m, store.Outcome{State: store.MessageReserved, Resend: true})
 	case flows, silent > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	}
-	return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
+	return Result{}, again(UnknownOutcome, waitingForWord, a.limits().Settle)
 }
 
 // find asks the vendor, which knows the message by its text. A vendor that can't
@@ -54,13 +52,13 @@ func (a *Activities) find(ctx context.Context, s *scene, m *store.Message, finde
 	if err != nil {
 		return a.parkUnknown(ctx, s, m)
 	}
-	out.ID, out.To, out.Deadline = m.ID, m.Address, m.Deadline
-	sent, found, err := finder.Find(ctx, out, m.CalledAt)
+	out.ID, out.To, out.Deadline = m.ID, m.Address, m.Begun().Add(m.Span)
+	sent, found, err := finder.Find(ctx, out, m.Begun())
 	switch {
-	case err != nil && time.Since(m.CalledAt) > settleLimit:
+	case err != nil && m.Since() > settleLimit:
 		return a.parkUnknown(ctx, s, m)
 	case err != nil:
-		return Result{}, again(UnknownOutcome, waitingForWord, settlePause)
+		return Result{}, again(UnknownOutcome, waitingForWord, a.limits().Settle)
 	case found:
 		return a.settled(ctx, s, m, store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID})
 	}

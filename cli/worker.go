@@ -32,7 +32,7 @@ func (a *app) workerCommand() *cobra.Command {
 			}
 			defer stop(nil)
 			err = worker.Run(ctx, worker.Deps{Store: s.store, Config: s.config, Connections: s.connections, Temporal: s.temporal, Log: s.log, Observe: s.metrics,
-				Options: worker.Options{CachedJourneys: s.config.Worker.CachedWorkflows, Activities: s.config.Worker.ConcurrentActivities}})
+				Options: worker.OptionsOf(s.config.Worker)})
 			if cmd.Context().Err() != nil {
 				return nil // somebody asked it to end
 			}

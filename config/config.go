@@ -60,6 +60,14 @@ type Worker struct {
 	Listen               string // host:port of its health and metrics; empty: none
 	CachedWorkflows      int    // journeys kept in memory between their steps
 	ConcurrentActivities int    // vendor calls and slow steps under way
+
+	// Times of a vendor call and of the step around it; call and report together
+	// are shorter than the step.
+	CallTimeout   time.Duration // one vendor call
+	ReportTimeout time.Duration // writing down what it came to
+	StepTimeout   time.Duration // one attempt of a step, after which Temporal makes another
+	VendorBackoff time.Duration // at least, until a vendor that took nothing is asked again
+	SettlePause   time.Duration // at least, between two looks at an unknown outcome
 }
 
 // Team is whom a `notify:` step or a failing campaign tells.
@@ -94,11 +102,15 @@ type Connection struct {
 
 func defaults() *Config {
 	return &Config{
-		Project:     "scrip",
-		TimeZone:    "UTC",
-		Currency:    "EUR",
-		Listen:      "127.0.0.1:8080",
-		Worker:      Worker{CachedWorkflows: 256, ConcurrentActivities: 64},
+		Project:  "scrip",
+		TimeZone: "UTC",
+		Currency: "EUR",
+		Listen:   "127.0.0.1:8080",
+		Worker: Worker{
+			CachedWorkflows: 256, ConcurrentActivities: 64,
+			CallTimeout: 15 * time.Second, ReportTimeout: 5 * time.Second, StepTimeout: 30 * time.Second,
+			VendorBackoff: 5 * time.Second, SettlePause: 30 * time.Second,
+		},
 		KeepBodies:  30 * 24 * time.Hour,
 		ClockHour:   time.Hour,
 		QuietHours:  map[string]string{"sms": "21:00-08:00", "whatsapp": "21:00-08:00"},

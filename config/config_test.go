@@ -74,6 +74,18 @@ connections:
 	}
 }
 
+func TestLoad_KeepsTheTimesOfACallInsideOneAnother(t *testing.T) {
+	t.Parallel()
+	c, err := project(t, "worker: {call_timeout: 1s, report_timeout: 500ms, step_timeout: 2s}", map[string]string{"SCRIP_WORKER_SETTLE_PAUSE": "200ms"})
+	require.NoError(t, err)
+	require.Equal(t, time.Second, c.Worker.CallTimeout)
+	require.Equal(t, 200*time.Millisecond, c.Worker.SettlePause)
+	_, err = project(t, "worker:\n  call_timeout: 20s\n  report_timeout: 10s\n", nil)
+	require.ErrorContains(t, err, "worker.step_timeout: must be longer than worker.call_timeout and worker.report_timeout together")
+	_, err = project(t, "", map[string]string{"SCRIP_WORKER_CALL_TIMEOUT": "1ms"})
+	require.ErrorContains(t, err, "environment variable SCRIP_WORKER_CALL_TIMEOUT: worker.call_timeout: must be at least 100ms")
+}
+
 func TestLoad_TakesSecretsFromTheEnvironmentOrAFile(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "key")

@@ -35,7 +35,7 @@ func (c *Config) Open(now func() time.Time) (*Connections, error) {
 	var problems Problems
 	for _, name := range opened.names {
 		connection := c.Connections[name]
-		vendor, err := connection.open(now)
+		vendor, err := connection.open(c.httpTimeout(), now)
 		if err != nil {
 			problems = append(problems, c.vendorProblems(name, err)...)
 			continue
@@ -45,7 +45,11 @@ func (c *Config) Open(now func() time.Time) (*Connections, error) {
 	return opened, problems.err()
 }
 
-func (c Connection) open(now func() time.Time) (any, error) {
+// httpTimeout ends a call within worker.call_timeout, so that it is the client
+// that says what was written, not the deadline of what called it.
+func (c *Config) httpTimeout() time.Duration { return c.Worker.CallTimeout * 9 / 10 }
+
+func (c Connection) open(timeout time.Duration, now func() time.Time) (any, error) {
 	descriptor, err := catalog.Descriptor(c.Kind)
 	if err != nil {
 		return nil, integrations.Problems{{Key: "kind", Message: err.Error()}}
@@ -58,7 +62,7 @@ func (c Connection) open(now func() time.Time) (any, error) {
 			}
 			return integrations.DecodeYAML(ast.Mapping(c.settings[0].GetToken(), false, c.settings...), into)
 		},
-		HTTP: integrations.NewHTTPClient(integrations.HTTPOptions{}),
+		HTTP: integrations.NewHTTPClient(integrations.HTTPOptions{Timeout: timeout}),
 		Now:  now,
 	})
 }

@@ -36,6 +36,11 @@ func init() {
 			"listen":                text(func(c *Config) *string { return &c.Worker.Listen }),
 			"cached_workflows":      number(func(c *Config) *int { return &c.Worker.CachedWorkflows }),
 			"concurrent_activities": number(func(c *Config) *int { return &c.Worker.ConcurrentActivities }),
+			"call_timeout":          duration(func(c *Config) *time.Duration { return &c.Worker.CallTimeout }),
+			"report_timeout":        duration(func(c *Config) *time.Duration { return &c.Worker.ReportTimeout }),
+			"step_timeout":          duration(func(c *Config) *time.Duration { return &c.Worker.StepTimeout }),
+			"vendor_backoff":        duration(func(c *Config) *time.Duration { return &c.Worker.VendorBackoff }),
+			"settle_pause":          duration(func(c *Config) *time.Duration { return &c.Worker.SettlePause }),
 		}),
 		"clock": mapping(map[string]key{
 			"hour": duration(func(c *Config) *time.Duration { return &c.ClockHour }),

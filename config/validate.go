@@ -40,6 +40,7 @@ func (c *Config) Validate() Problems {
 	}
 	v.check(c.Worker.CachedWorkflows > 0, "worker.cached_workflows", "must be at least 1")
 	v.check(c.Worker.ConcurrentActivities > 0, "worker.concurrent_activities", "must be at least 1")
+	v.times()
 	v.check(c.Database.MaxConnections >= 0, "database.max_connections", "must not be negative")
 	v.check(c.KeepBodies >= 24*time.Hour, "keep_bodies", "must be at least 1d, so that events which failed can be replayed")
 	v.check(c.ClockHour >= time.Millisecond && c.ClockHour <= time.Hour, "clock.hour", "must lie between 1ms and 1h")
@@ -64,6 +65,19 @@ func (v *validator) check(ok bool, key, format string, args ...any) {
 	if !ok {
 		v.problems = append(v.problems, Problem{v.config.pos(key), key, fmt.Sprintf(format, args...)})
 	}
+}
+
+// shortest is what a call to a vendor on the same machine still gets done in.
+const shortest = 100 * time.Millisecond
+
+func (v *validator) times() {
+	w := v.config.Worker
+	v.check(w.CallTimeout >= shortest, "worker.call_timeout", "must be at least %s", shortest)
+	v.check(w.ReportTimeout >= shortest, "worker.report_timeout", "must be at least %s", shortest)
+	v.check(w.StepTimeout > w.CallTimeout+w.ReportTimeout, "worker.step_timeout",
+		"must be longer than worker.call_timeout and worker.report_timeout together, else a call under way could be made again")
+	v.check(w.VendorBackoff > 0, "worker.vendor_backoff", "must be longer than nothing")
+	v.check(w.SettlePause > 0, "worker.settle_pause", "must be longer than nothing")
 }
 
 func (v *validator) address(key, value string) {

@@ -66,7 +66,7 @@ func (e *environment) serve(ctx context.Context) error {
 
 func (e *environment) workerDeps(c client.Client) worker.Deps {
 	return worker.Deps{Store: e.store, Config: e.config, Connections: e.connections, Temporal: c, Log: e.Log,
-		Observe: e.metrics, Upkeep: upkeepEvery, Options: worker.Options{CachedJourneys: e.config.Worker.CachedWorkflows}}
+		Observe: e.metrics, Upkeep: upkeepEvery, Options: worker.OptionsOf(e.config.Worker)}
 }
 
 func (e *environment) startTemporal(ctx context.Context) (*temporal.Server, error) {

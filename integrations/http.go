@@ -57,7 +57,9 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 		MaxIdleConnsPerHost:    32,
 		MaxResponseHeaderBytes: 1 << 20,
 	}
-	var around http.RoundTripper = &transport{base: base}
+	fresh := base.Clone()
+	fresh.DisableKeepAlives = true
+	var around http.RoundTripper = &transport{base: base, fresh: fresh}
 	if o.Wrap != nil {
 		around = o.Wrap(around)
 	}
@@ -103,8 +105,9 @@ type TransportError struct {
 func (e *TransportError) Error() string { return "calling: " + reasonOf(e.Err) }
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// transport watches each request to know whether it was written.
-type transport struct{ base http.RoundTripper }
+// transport watches each request to know whether it was written. A request whose
+// Close is set has a connection of its own.
+type transport struct{ base, fresh http.RoundTripper }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	deadline, _ := req.Context().Value(deadlineKey{}).(time.Time)
@@ -119,7 +122,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent := req.Clone(ctx)
 	// Without GetBody net/http can't send a request a second time by itself.
 	sent.GetBody = nil
-	answer, err := t.base.RoundTrip(sent)
+	through := t.base
+	if req.Close {
+		through = t.fresh
+	}
+	answer, err := through.RoundTrip(sent)
 	if err != nil {
 		return nil, &TransportError{Written: watch.written(), Err: err}
 	}

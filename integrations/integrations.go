@@ -32,7 +32,8 @@ type Receipt struct {
 	Topic string            // the vendor's event name, verified where it can be
 	Key   string            // the same for a redelivery of the same webhook
 	Meta  map[string]string // what Normalise needs besides the body; no secrets
-	// SentAt is when the vendor says it happened; zero where it doesn't say.
+	// SentAt is when the vendor says it happened, or when it came in where it
+	// doesn't say but the moment counts; zero otherwise.
 	SentAt time.Time
 }
 

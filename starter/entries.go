@@ -146,7 +146,7 @@ func (s *scene) admit(ctx context.Context, a attempt) (reason string, err error)
 		return store.RefusedEntered, nil
 	case len(known.Open) > 0 && policy.WhileInside != campaign.Restart && policy.WhileInside != campaign.Parallel:
 		return store.RefusedInside, nil
-	case policy.Cooldown > 0 && s.now.Before(known.LastAt.Add(s.Clock.Shorten(policy.Cooldown))):
+	case policy.Cooldown > 0 && known.Entries > 0 && known.Since < s.Clock.Shorten(policy.Cooldown):
 		return store.RefusedCooldown, nil
 	}
 	if reason, err = s.exitedBefore(ctx, a); err != nil || reason != "" {

@@ -58,10 +58,10 @@ func (s *Store) Refuse(ctx context.Context, q Querier, r Refusal) error {
 
 // Entered is what is known about a contact's entries into one campaign.
 type Entered struct {
-	SameKey     bool     // the key entered before
-	SameKeyOpen string   // the journey of this key, while it isn't over
-	Open        []string // journeys that aren't over, oldest first
-	LastAt      time.Time
+	SameKey     bool          // the key entered before
+	SameKeyOpen string        // the journey of this key, while it isn't over
+	Open        []string      // journeys that aren't over, oldest first
+	Since       time.Duration // since the last one, if Entries; by the database's clock, which wrote it
 	Entries     int
 	PendingID   int64 // the debounced entry of this key; 0 without one
 }
@@ -70,21 +70,19 @@ type Entered struct {
 // of merged contacts included.
 func (s *Store) Entered(ctx context.Context, q Querier, campaignID int64, c *Contact, key []byte) (Entered, error) {
 	var e Entered
-	var last *time.Time
+	var seconds float64
 	err := q.QueryRow(ctx, `SELECT
 			EXISTS (SELECT 1 FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3),
 			coalesce((SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3 AND state <> 'ended' LIMIT 1), ''),
 			ARRAY(SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND state <> 'ended' ORDER BY created_at, id),
-			(SELECT max(last_entered_at) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)),
+			coalesce((SELECT extract(epoch FROM now() - max(last_entered_at)) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)), 0)::float8,
 			coalesce((SELECT max(entries) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)), 0),
 			coalesce((SELECT id FROM pending_entry WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3), 0)`,
-		campaignID, c.IDs(), key).Scan(&e.SameKey, &e.SameKeyOpen, &e.Open, &last, &e.Entries, &e.PendingID)
+		campaignID, c.IDs(), key).Scan(&e.SameKey, &e.SameKeyOpen, &e.Open, &seconds, &e.Entries, &e.PendingID)
 	if err != nil {
 		return e, fmt.Errorf("looking up entries: %w", err)
 	}
-	if last != nil {
-		e.LastAt = *last
-	}
+	e.Since = time.Duration(seconds * float64(time.Second))
 	return e, nil
 }
 

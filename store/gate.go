@@ -20,14 +20,13 @@ type Gate struct {
 	EventsWaiting bool
 	CodeState     string // of the assignment; "" without one
 	CodeExpires   time.Time
-	Now           time.Time // the database's
 }
 
-// SendGate reads the gate of one message. Webhooks that were accepted before the
-// given moment (when the step became due) and whose contact isn't known yet hold
-// it, for at most ten minutes, so that one that can't be read doesn't stop a
-// shop's mail, and later ones don't starve it.
-func (s *Store) SendGate(ctx context.Context, q Querier, m Message, before time.Time) (Gate, error) {
+// SendGate reads the gate of one message whose step has been due for some time.
+// Webhooks that were accepted before and whose contact isn't known yet hold it,
+// for at most ten minutes, so that one that can't be read doesn't stop a shop's
+// mail, and later ones don't starve it.
+func (s *Store) SendGate(ctx context.Context, q Querier, m Message, due time.Duration) (Gate, error) {
 	g := Gate{}
 	hmac, err := s.AddressHMAC(ctx, q, m.Channel, m.Address)
 	if err != nil {
@@ -41,13 +40,13 @@ func (s *Store) SendGate(ctx context.Context, q Querier, m Message, before time.
 			coalesce((SELECT hard FROM suppression WHERE channel = $3 AND address_hmac = $4), false),
 			EXISTS (SELECT 1 FROM outbox WHERE journey_id = $1 AND kind = 'signal' AND name = 'events')
 				OR EXISTS (SELECT 1 FROM delivery_queue WHERE received_at > now() - interval '10 minutes'
-					AND received_at < $6 AND attempts = 0),
+					AND received_at < clock_timestamp() - $6::interval AND attempts = 0),
 			coalesce((SELECT state FROM assignment WHERE id = $5), ''),
-			coalesce((SELECT expires_at FROM assignment WHERE id = $5), 'epoch'), clock_timestamp()
+			coalesce((SELECT expires_at FROM assignment WHERE id = $5), 'epoch')
 		FROM (SELECT 1) one LEFT JOIN journey j ON j.id = $1 LEFT JOIN campaign c ON c.id = j.campaign_id`,
-		m.JourneyID, m.ContactID, m.Channel, hmac, m.AssignmentID, before).
+		m.JourneyID, m.ContactID, m.Channel, hmac, m.AssignmentID, due).
 		Scan(&g.JourneyState, &g.CampaignState, &g.KillSwitch, &g.Consent, &g.Suppressed, &g.SuppressedHard, &g.EventsWaiting,
-			&g.CodeState, &g.CodeExpires, &g.Now)
+			&g.CodeState, &g.CodeExpires)
 	if err != nil {
 		return g, fmt.Errorf("checking whether a message may go: %w", err)
 	}

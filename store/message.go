@@ -41,22 +41,26 @@ type Message struct {
 	State    string
 	Reason   string
 	Attempt  int
-	Token    string    // of the attempt under way: only its holder may report on it
-	Deadline time.Time // of the attempt under way
-	CalledAt time.Time
+	Token    string        // of the attempt under way: only its holder may report on it
+	Span     time.Duration // how long the attempt under way may take
 	VendorID string
 	Delivery string
+
+	calledAt time.Time     // when the last attempt began, by the database's clock
+	ago      time.Duration // how long that was ago when the row was read, by the same clock
 }
 
 const messageColumns = `id, send_key, coalesce(journey_id, ''), step, coalesce(contact_id, ''), channel, kind, connection, template,
 	coalesce(template_version, 0), coalesce(assignment_id, 0), address, time_zone, state, reason, attempt, attempt_token,
-	coalesce(attempt_deadline, 'epoch'), coalesce(called_at, 'epoch'), coalesce(vendor_id, ''), delivery`
+	coalesce(attempt_deadline - called_at, '0'), coalesce(vendor_id, ''), delivery,
+	coalesce(called_at, 'epoch'), coalesce(extract(epoch FROM clock_timestamp() - called_at), 0)::float8`
 
 func scanMessage(row pgx.Row) (*Message, error) {
-	m := &Message{}
+	m, seconds := &Message{}, 0.0
 	err := row.Scan(&m.ID, &m.SendKey, &m.JourneyID, &m.Step, &m.ContactID, &m.Channel, &m.Kind, &m.Connection, &m.Template,
 		&m.TemplateVersion, &m.AssignmentID, &m.Address, &m.TimeZone, &m.State, &m.Reason, &m.Attempt, &m.Token,
-		&m.Deadline, &m.CalledAt, &m.VendorID, &m.Delivery)
+		&m.Span, &m.VendorID, &m.Delivery, &m.calledAt, &seconds)
+	m.ago = time.Duration(seconds * float64(time.Second))
 	return m, err
 }
 
@@ -111,9 +115,9 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 			INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, template, template_version,
 				assignment_id, address, time_zone, state, attempt, attempt_token, attempt_deadline, called_at)
 			VALUES ($1, $2, nullif($3, ''), $4, nullif($5, ''), $6, $7, $8, $9, nullif($10, 0), nullif($11, 0), $12, $13,
-				'calling', 1, $14, clock_timestamp() + $15::interval, clock_timestamp())
+				'calling', 1, $14, statement_timestamp() + $15::interval, statement_timestamp())
 			ON CONFLICT (send_key) DO UPDATE SET state = 'calling', attempt = message.attempt + 1, attempt_token = $14,
-				attempt_deadline = clock_timestamp() + $15::interval, called_at = clock_timestamp(), connection = $8,
+				attempt_deadline = excluded.attempt_deadline, called_at = excluded.called_at, connection = $8,
 				template = $9, template_version = nullif($10, 0), assignment_id = nullif($11, 0), address = $12,
 				time_zone = $13, reason = '', updated_at = now()
 			WHERE message.state = 'reserved'
@@ -142,6 +146,9 @@ type Outcome struct {
 	Reason   string
 	VendorID string
 	Detail   string // the vendor's words; stored, never logged
+	// Resend says that the message is sent again although nobody knows whether the
+	// vendor took it: the connection's policy wants it so. The row counts it.
+	Resend bool
 }
 
 // EndCall reports on the attempt that holds m.Token. It returns false where the
@@ -158,10 +165,10 @@ func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error)
 
 func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (bool, error) {
 	tag, err := s.Pool.Exec(ctx, `
-		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7,
+		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7, resent = resent + $8,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
 		WHERE id = $1 AND state = $2 AND attempt_token = $3`,
-		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail)
+		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend))
 	if err != nil {
 		return false, fmt.Errorf("recording the outcome of message %s: %w", m.ID, err)
 	}
@@ -171,12 +178,20 @@ func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (b
 	return tag.RowsAffected() == 1, nil
 }
 
+func counted(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 // StreamFlows says whether the connection has told of deliveries of messages that
-// were called after since: then silence about an earlier one means something.
-func (s *Store) StreamFlows(ctx context.Context, connection string, since time.Time) (bool, error) {
+// were called after this one: then silence about it means something. Later is what
+// both clocks say; a token begins with the time of its process.
+func (s *Store) StreamFlows(ctx context.Context, m *Message) (bool, error) {
 	var flows bool
 	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message
-		WHERE connection = $1 AND called_at > $2 AND delivery <> '')`, connection, since).Scan(&flows)
+		WHERE connection = $1 AND called_at > $2 AND attempt_token > $3 COLLATE "C" AND delivery <> '')`, m.Connection, m.calledAt, m.Token).Scan(&flows)
 	if err != nil {
 		return false, fmt.Errorf("asking whether delivery events flow: %w", err)
 	}

@@ -24,6 +24,7 @@ type MessageSummary struct {
 	Reason      string     `json:"reason,omitempty" doc:"why it was skipped, refused or parked"`
 	Delivery    string     `json:"delivery,omitempty" doc:"the furthest that the vendor told: delivered, opened, bounced …"`
 	Attempts    int        `json:"attempts"`
+	Resent      int        `json:"resent" doc:"how many of the attempts were made although nobody knew what became of the one before: by the connection's policy, or a person's word"`
 	CreatedAt   time.Time  `json:"created_at"`
 	AcceptedAt  *time.Time `json:"accepted_at,omitempty"`
 	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
@@ -36,7 +37,7 @@ type MessageFilter struct {
 }
 
 const messageSummary = `SELECT m.id, coalesce(m.journey_id, ''), m.step, coalesce(m.contact_id, ''), m.channel, m.kind, m.connection, m.template,
-	coalesce(m.template_version, 0), m.state, m.reason, m.delivery, m.attempt, m.created_at, m.accepted_at, m.delivered_at FROM message m `
+	coalesce(m.template_version, 0), m.state, m.reason, m.delivery, m.attempt, m.resent, m.created_at, m.accepted_at, m.delivered_at FROM message m `
 
 // Messages lists messages, the newest first.
 func (s *Store) Messages(ctx context.Context, f MessageFilter, p Page) ([]MessageSummary, error) {
@@ -86,6 +87,7 @@ func (s *Store) moveByHand(ctx context.Context, id string, from []string, state,
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
 		var journey *string
 		err := tx.QueryRow(ctx, `UPDATE message SET state = $3, reason = $4, attempt_token = '', updated_at = now(),
+				resent = resent + CASE WHEN $3 = 'reserved' THEN 1 ELSE 0 END,
 				accepted_at = CASE WHEN $3 = 'accepted' THEN coalesce(accepted_at, now()) ELSE accepted_at END
 			WHERE id = $1 AND state = ANY ($2) RETURNING journey_id`, id, from, state, reason).Scan(&journey)
 		if errors.Is(err, pgx.ErrNoRows) {

@@ -28,6 +28,11 @@ type Deps struct {
 	Upkeep time.Duration
 }
 
+// OptionsOf sizes a worker as its settings say.
+func OptionsOf(w config.Worker) Options {
+	return Options{CachedJourneys: w.CachedWorkflows, Activities: w.ConcurrentActivities, StepTimeout: w.StepTimeout}
+}
+
 // Hands makes the activities from what a worker works with.
 func Hands(d Deps) *activities.Activities {
 	teams := map[string][]string{}
@@ -48,6 +53,10 @@ func Hands(d Deps) *activities.Activities {
 			Teams:      teams,
 			KeepBodies: d.Config.KeepBodies,
 			Clock:      campaign.Clock{Scale: d.Config.Clock(time.Time{}).Scale},
+		},
+		Limits: activities.Limits{
+			Call: d.Config.Worker.CallTimeout, Report: d.Config.Worker.ReportTimeout,
+			Backoff: d.Config.Worker.VendorBackoff, Settle: d.Config.Worker.SettlePause,
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -27,13 +28,12 @@ type Options struct {
 	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
 	// each; others are replayed when they wake. Default 256.
 	CachedJourneys int
+	// StepTimeout bounds one attempt of a step, longer than a vendor call and its
+	// report; default 30 s.
+	StepTimeout time.Duration
 	// Deployment and Build turn worker versioning on where both are set.
 	Deployment, Build string
 }
-
-// stopTimeout is how long activities under way may go on after a stop signal:
-// longer than a vendor call and its report.
-const stopTimeout = 25 * time.Second
 
 // New makes a worker for journeys and upkeep. It is started by the caller.
 func New(c client.Client, hands *activities.Activities, o Options) worker.Worker {
@@ -41,7 +41,11 @@ func New(c client.Client, hands *activities.Activities, o Options) worker.Worker
 	options := worker.Options{
 		MaxConcurrentActivityExecutionSize:      or(o.Activities, 100),
 		MaxConcurrentLocalActivityExecutionSize: or(o.LocalActivities, 32),
-		WorkerStopTimeout:                       stopTimeout,
+		// An attempt under way may end after a stop signal.
+		WorkerStopTimeout: or(o.StepTimeout, workflows.StepTimeout),
+	}
+	if o.StepTimeout > 0 {
+		options.Interceptors = []interceptor.WorkerInterceptor{&stepTimeout{span: o.StepTimeout}}
 	}
 	if o.Deployment != "" && o.Build != "" {
 		options.DeploymentOptions = worker.DeploymentOptions{
@@ -90,7 +94,7 @@ func (e Executions) Running(ctx context.Context, campaign, journey string) (bool
 	return answer.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
 
-func or(n, fallback int) int {
+func or[N int | time.Duration](n, fallback N) N {
 	if n > 0 {
 		return n
 	}

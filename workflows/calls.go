@@ -13,9 +13,10 @@ import (
 // hands names the activities; it is never called here.
 var hands *activities.Activities
 
-// startToClose bounds one attempt. It is longer than a vendor call and its report,
-// and short enough that an attempt which was lost on its way to a worker heals.
-const startToClose = 30 * time.Second
+// StepTimeout bounds one attempt. It is longer than a vendor call and its report,
+// and short enough that an attempt which was lost on its way to a worker heals. A
+// worker can be told another.
+const StepTimeout = 30 * time.Second
 
 // future is an activity under way, with its result's type.
 type future[O any] struct{ workflow.Future }
@@ -30,7 +31,7 @@ func (f future[O]) Get(ctx workflow.Context) (O, error) {
 // so itself.
 func act[I, O any](ctx workflow.Context, says string, do func(context.Context, I) (O, error), in I) future[O] {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: startToClose,
+		StartToCloseTimeout: StepTimeout,
 		WaitForCancellation: true,
 		Summary:             says,
 		RetryPolicy: &temporal.RetryPolicy{

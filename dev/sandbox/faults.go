@@ -1,45 +1,83 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 )
 
 // Fault is a way in which a vendor fails. It meets the next Times requests that
-// would change something at the vendor.
+// would change something at the vendor, or else those that look something up.
 type Fault struct {
 	Vendor string `json:"vendor"` // "sendgrid", "twilio" or "shopify"
 	Kind   string `json:"kind"`   // one of the constants below
 	// Accept lets the vendor do the work before it fails: the caller can't tell.
 	Accept     bool `json:"accept,omitempty"`
+	Lookups    bool `json:"lookups,omitempty"`     // meets requests that only read
 	Status     int  `json:"status,omitempty"`      // FaultStatus: what is answered; default 500
 	RetryAfter int  `json:"retry_after,omitempty"` // seconds, in the Retry-After header
+	RetryDate  bool `json:"retry_date,omitempty"`  // Retry-After names the moment instead
+	PerSecond  int  `json:"per_second,omitempty"`  // FaultRate: how many requests a second are let through
+	DelayMS    int  `json:"delay_ms,omitempty"`    // FaultLate: how long webhooks are kept back; default 2000
 	Times      int  `json:"times,omitempty"`       // zero: until it is cleared
 }
 
-// Kinds of faults.
+// Kinds of faults. Those of requests are counted by the request, those of webhooks
+// by the webhook, those of a message's webhooks by the message.
 const (
 	FaultStatus    = "status"    // an answer with Status
 	FaultTimeout   = "timeout"   // no answer until the caller gives up
 	FaultTruncated = "truncated" // the answer breaks off in the middle; implies Accept
 	FaultReset     = "reset"     // the connection closes without an answer
 	FaultThrottled = "throttled" // Shopify's 200 that says the query cost is used up
-	FaultDuplicate = "duplicate" // webhooks are sent twice
-	FaultSilent    = "silent"    // webhooks are not sent
+	FaultTwice     = "twice"     // the answer comes twice on its connection; implies Accept
+	FaultDoubled   = "doubled"   // the answer's body stands in it twice; implies Accept
+	FaultHTML      = "html"      // a page of HTML, as something in between would answer; with Accept under the vendor's status
+	FaultRate      = "rate"      // 429 above PerSecond requests a second; set again, it changes
+
+	FaultDuplicate = "duplicate" // a webhook is sent twice
+	FaultSilent    = "silent"    // a webhook is not sent
+
+	FaultReordered = "reordered" // a message's webhooks come in the wrong order
+	FaultLate      = "late"      // they come DelayMS later
+	FaultEarly     = "early"     // they come before the answer to the call
 )
+
+// What a fault meets.
+type meets int
+
+const (
+	meetsRequests meets = iota
+	meetsLookups
+	meetsWebhooks
+	meetsMessages
+)
+
+var kinds = map[string]meets{
+	FaultStatus: meetsRequests, FaultTimeout: meetsRequests, FaultTruncated: meetsRequests, FaultReset: meetsRequests,
+	FaultThrottled: meetsRequests, FaultTwice: meetsRequests, FaultDoubled: meetsRequests, FaultHTML: meetsRequests, FaultRate: meetsRequests,
+	FaultDuplicate: meetsWebhooks, FaultSilent: meetsWebhooks,
+	FaultReordered: meetsMessages, FaultLate: meetsMessages, FaultEarly: meetsMessages,
+}
+
+func (f Fault) meets() meets {
+	if what := kinds[f.Kind]; what != meetsRequests || !f.Lookups {
+		return what
+	}
+	return meetsLookups
+}
 
 func (f Fault) validate() error {
 	if !slices.Contains([]string{vendorSendGrid, vendorTwilio, vendorShopify}, f.Vendor) {
 		return errors.New(`vendor: say "sendgrid", "twilio" or "shopify"`)
 	}
-	if !slices.Contains([]string{FaultStatus, FaultTimeout, FaultTruncated, FaultReset, FaultThrottled, FaultDuplicate, FaultSilent}, f.Kind) {
-		return errors.New(`kind: say "status", "timeout", "truncated", "reset", "throttled", "duplicate" or "silent"`)
+	if _, known := kinds[f.Kind]; !known {
+		return fmt.Errorf("kind: say one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	if f.Kind == FaultThrottled && f.Vendor != vendorShopify {
 		return errors.New(`kind: "throttled" is Shopify's; say "status" with 429`)
@@ -47,25 +85,33 @@ func (f Fault) validate() error {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		return errors.New("status: say a number from 200 to 599")
 	}
-	if f.Times < 0 || f.RetryAfter < 0 {
-		return errors.New("times and retry_after: say numbers from 0")
+	if f.Times < 0 || f.RetryAfter < 0 || f.PerSecond < 0 || f.DelayMS < 0 {
+		return errors.New("times, retry_after, per_second and delay_ms: say numbers from 0")
+	}
+	if f.Kind == FaultRate && f.Times != 0 {
+		return errors.New("times: a rate lasts until it is cleared, or set to another")
+	}
+	if f.Lookups && (kinds[f.Kind] != meetsRequests || f.Kind == FaultRate || f.Vendor != vendorTwilio) {
+		return errors.New(`lookups: only Twilio is asked; say a fault of requests, no "rate"`)
+	}
+	if kinds[f.Kind] == meetsMessages && f.Vendor == vendorShopify {
+		return errors.New("kind: Shopify sends no messages; say \"duplicate\" or \"silent\"")
 	}
 	return nil
 }
 
-func (f Fault) ofWebhooks() bool { return f.Kind == FaultDuplicate || f.Kind == FaultSilent }
-
 type faults struct {
-	mu   sync.Mutex
-	list []Fault
+	mu     sync.Mutex
+	list   []Fault
+	passed map[string]passed // by vendor, for FaultRate
 }
 
-// next gives the fault that meets this request or webhook, and counts it.
-func (f *faults) next(vendor string, webhook bool) (Fault, bool) {
+// next gives the fault that meets this request, webhook or message, and counts it.
+func (f *faults) next(vendor string, what meets) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, fault := range f.list {
-		if fault.Vendor != vendor || fault.ofWebhooks() != webhook {
+		if fault.Vendor != vendor || fault.meets() != what || fault.Kind == FaultRate {
 			continue
 		}
 		if fault.Times == 1 {
@@ -86,6 +132,9 @@ func (s *Sandbox) SetFault(f Fault) error {
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
+	if f.Kind == FaultRate {
+		s.faults.list = slices.DeleteFunc(s.faults.list, func(old Fault) bool { return old.Kind == FaultRate && old.Vendor == f.Vendor })
+	}
 	s.faults.list = append(s.faults.list, f)
 	s.watchers.notify()
 	return nil
@@ -129,71 +178,3 @@ func (s *Sandbox) clearFaults(w http.ResponseWriter, r *http.Request) {
 	s.ClearFaults()
 	s.listFaults(w, r)
 }
-
-// failing wraps the requests of a vendor that change something.
-func (s *Sandbox) failing(vendor string, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		f, ok := s.faults.next(vendor, false)
-		if !ok {
-			next(w, r)
-			return
-		}
-		s.watchers.notify()
-		answer := &answer{header: http.Header{}, status: http.StatusOK}
-		if f.Accept || f.Kind == FaultTruncated {
-			next(answer, r)
-		}
-		switch f.Kind {
-		case FaultTimeout:
-			select {
-			case <-r.Context().Done():
-			case <-s.ctx.Done():
-			}
-			panic(http.ErrAbortHandler)
-		case FaultReset:
-			panic(http.ErrAbortHandler)
-		case FaultThrottled:
-			throttled(w)
-		case FaultTruncated:
-			// Promising more bytes than come makes net/http close the connection.
-			w.Header().Set("Content-Length", strconv.Itoa(answer.body.Len()+1024))
-			w.WriteHeader(answer.status)
-			_, _ = w.Write(answer.body.Bytes()[:answer.body.Len()/2])
-			panic(http.ErrAbortHandler)
-		default:
-			s.refuse(w, vendor, f)
-		}
-	}
-}
-
-// refuse answers as the vendor words its refusals.
-func (s *Sandbox) refuse(w http.ResponseWriter, vendor string, f Fault) {
-	status := f.Status
-	if status == 0 {
-		status = http.StatusInternalServerError
-	}
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
-	}
-	text := http.StatusText(status)
-	switch vendor {
-	case vendorTwilio:
-		code := 20000 + status // Twilio counts the HTTP statuses so: 20429, 20503
-		writeJSON(w, status, map[string]any{"code": code, "message": text, "more_info": "https://www.twilio.com/docs/errors/" + strconv.Itoa(code), "status": status})
-	case vendorShopify:
-		writeJSON(w, status, map[string]any{"errors": text})
-	default:
-		writeJSON(w, status, map[string]any{"errors": []any{map[string]any{"message": text, "field": nil, "help": nil}}})
-	}
-}
-
-// answer collects what a handler says instead of sending it.
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }

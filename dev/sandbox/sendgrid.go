@@ -113,7 +113,7 @@ func (s *Sandbox) sendMail(w http.ResponseWriter, r *http.Request) {
 				mailErrors(w, http.StatusInternalServerError, mailError{Message: "Internal Server Error"})
 				return
 			}
-			s.later(s.mailEvents(msg))
+			s.reports(vendorSendGrid, msg, s.mailEvents(msg))
 		}
 	}
 	w.Header().Set("X-Message-Id", id)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // behaviour is what a magic address makes of a message.
@@ -54,27 +55,22 @@ func mailBehaviour(address string) behaviour {
 }
 
 // mailEvents reports on a message as SendGrid's event webhook does.
-func (s *Sandbox) mailEvents(m Message) func(context.Context) {
+func (s *Sandbox) mailEvents(m Message) (all []report) {
 	events := mailBehaviour(m.To).events
 	if len(events) > 0 {
 		events = append([]mailEvent{{name: "processed"}}, events...)
 	}
-	return func(ctx context.Context) {
-		for _, e := range events {
-			s.pause(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			s.mailEvent(ctx, m, e)
-		}
+	for _, e := range events {
+		all = append(all, s.mailReport(m, e))
 	}
+	return all
 }
 
-func (s *Sandbox) mailEvent(ctx context.Context, m Message, e mailEvent) {
-	now := s.o.Now()
-	s.messages.mark(m.ID, Status{Name: e.name, Code: e.code, At: now})
-	s.watchers.notify()
+func (s *Sandbox) mailReport(m Message, e mailEvent) report {
+	return report{Status{Name: e.name, Code: e.code}, func(now time.Time) (webhook, bool) { return s.mailEvent(m, e, now) }}
+}
 
+func (s *Sandbox) mailEvent(m Message, e mailEvent, now time.Time) (webhook, bool) {
 	event := map[string]any{}
 	for k, v := range m.CustomArgs {
 		event[k] = v
@@ -89,19 +85,19 @@ func (s *Sandbox) mailEvent(ctx context.Context, m Message, e mailEvent) {
 	body, err := json.Marshal([]any{event})
 	if err != nil {
 		s.o.Logger.Error("sandbox: writing an event webhook", "error", err)
-		return
+		return webhook{}, false
 	}
 	body = append(body, "\r\n"...) // SendGrid ends the body so, and signs it with its end
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	signature, err := s.signer.sign(timestamp, body)
 	if err != nil {
 		s.o.Logger.Error("sandbox: signing an event webhook", "error", err)
-		return
+		return webhook{}, false
 	}
 	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"SendGrid Event API"}}
 	header.Set("X-Twilio-Email-Event-Webhook-Signature", signature)
 	header.Set("X-Twilio-Email-Event-Webhook-Timestamp", timestamp)
-	s.post(ctx, webhook{vendor: vendorSendGrid, topic: e.name, url: s.o.HookURL(s.o.Connections.SendGrid, ""), header: header, body: body})
+	return webhook{vendor: vendorSendGrid, topic: e.name, url: s.o.HookURL(s.o.Connections.SendGrid, ""), header: header, body: body}, true
 }
 
 // opened reports the first time that somebody looks at a delivered mail.
@@ -109,7 +105,7 @@ func (s *Sandbox) opened(m Message) {
 	if m.Channel != "email" || !m.had("delivered") || m.had("open") {
 		return
 	}
-	s.later(func(ctx context.Context) {
-		s.mailEvent(ctx, m, mailEvent{name: "open", extra: map[string]any{"useragent": "Scrip sandbox", "ip": "127.0.0.1"}})
-	})
+	open := s.mailReport(m, mailEvent{name: "open", extra: map[string]any{"useragent": "Scrip sandbox", "ip": "127.0.0.1"}})
+	// Nothing is awaited: somebody is looking at it now.
+	s.later(func(ctx context.Context) { s.tell(ctx, Fault{Kind: FaultEarly}, m, []report{open}) })
 }

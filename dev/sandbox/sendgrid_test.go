@@ -1,9 +1,15 @@
 package sandbox_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sendgrid/rest"
 	"github.com/sendgrid/sendgrid-go"
@@ -119,6 +125,12 @@ func TestFaults_FailBeforeOrAfterTheMessageWasTaken(t *testing.T) {
 		"reset":           {sandbox.Fault{Kind: sandbox.FaultReset}, 0, 0, 0},
 		"silent":          {sandbox.Fault{Kind: sandbox.FaultSilent, Times: 2}, 202, 1, 0},
 		"duplicate":       {sandbox.Fault{Kind: sandbox.FaultDuplicate}, 202, 1, 4},
+		"twice":           {sandbox.Fault{Kind: sandbox.FaultTwice}, 202, 1, 2},
+		"doubled":         {sandbox.Fault{Kind: sandbox.FaultDoubled}, 202, 1, 2},
+		"a page":          {sandbox.Fault{Kind: sandbox.FaultHTML}, 200, 0, 0},
+		"a page, taken":   {sandbox.Fault{Kind: sandbox.FaultHTML, Accept: true}, 202, 1, 2},
+		"early":           {sandbox.Fault{Kind: sandbox.FaultEarly}, 202, 1, 2},
+		"late":            {sandbox.Fault{Kind: sandbox.FaultLate, DelayMS: 20}, 202, 1, 2},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +166,94 @@ func TestFaults_EndAfterTheirTimes(t *testing.T) {
 	}
 	require.Equal(t, []int{429, 429, 202}, statuses)
 	require.ErrorContains(t, h.SetFault(sandbox.Fault{Vendor: "pigeon", Kind: "status"}), "vendor")
+}
+
+func TestFaults_TellAMessagesStoryInAnotherOrder(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	require.NoError(t, h.SetFault(sandbox.Fault{Vendor: "sendgrid", Kind: sandbox.FaultReordered}))
+	_, err := h.sendMail("defer@example.com")
+	require.NoError(t, err)
+	require.Equal(t, []string{"delivered", "deferred", "processed"}, h.mailEvents())
+	require.Equal(t, "delivered", h.Messages()[0].Status().Name, "the vendor itself knows better")
+}
+
+func TestFaults_EarlyWebhooksAreTakenBeforeTheCallIsAnswered(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	require.NoError(t, h.SetFault(sandbox.Fault{Vendor: "sendgrid", Kind: sandbox.FaultEarly, Times: 1}))
+	_, err := h.sendMail("anna@example.com")
+	require.NoError(t, err)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	require.Len(t, h.hooks, 2)
+}
+
+func TestFaults_ARateCanBeChangedWhileItIsInForce(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	count := func(n int) (taken int, refused map[string][]string) {
+		for range n {
+			res, err := h.sendMail("anna@example.com")
+			require.NoError(t, err)
+			if res.StatusCode == http.StatusAccepted {
+				taken++
+			} else {
+				require.Equal(t, http.StatusTooManyRequests, res.StatusCode)
+				refused = res.Headers
+			}
+		}
+		return taken, refused
+	}
+	rate := func(n int) {
+		require.NoError(t, h.SetFault(sandbox.Fault{Vendor: "sendgrid", Kind: sandbox.FaultRate, PerSecond: n}))
+	}
+	rate(2)
+	taken, refused := count(50)
+	require.Less(t, taken, 50)
+	require.NotEmpty(t, refused["X-Ratelimit-Reset"])
+	require.Empty(t, refused["Retry-After"])
+	rate(1000)
+	require.Len(t, h.Faults(), 1, "the new rate stands in the old one's place")
+	taken, _ = count(50)
+	require.Equal(t, 50, taken)
+}
+
+func TestFaults_RetryAfterCanBeAMoment(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	require.NoError(t, h.SetFault(sandbox.Fault{Vendor: "sendgrid", Kind: sandbox.FaultStatus, Status: 429, RetryAfter: 60, RetryDate: true}))
+	res, err := h.sendMail("anna@example.com")
+	require.NoError(t, err)
+	at, err := http.ParseTime(res.Headers["Retry-After"][0])
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Minute), at, 30*time.Second)
+}
+
+func TestFaults_AnAnswerThatComesTwiceIsFollowedByTheNext(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	require.NoError(t, h.SetFault(sandbox.Fault{Vendor: "sendgrid", Kind: sandbox.FaultTwice, Times: 1}))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	body := `{"personalizations":[{"to":[{"email":"a@example.com"}]}],"from":{"email":"shop@example.com"},"subject":"s","content":[{"type":"text/plain","value":"t"}]}`
+	answers := bufio.NewReader(conn)
+	var ids []string
+	for range 2 {
+		_, err := fmt.Fprintf(conn, "POST /sandbox/api/sendgrid/v3/mail/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
+			h.secrets.SendGridAPIKey, len(body), body)
+		require.NoError(t, err)
+	}
+	for range 3 {
+		res, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, res.Body)
+		require.NoError(t, err)
+		ids = append(ids, res.Header.Get("X-Message-Id"))
+	}
+	require.Equal(t, ids[0], ids[1])
+	require.NotEqual(t, ids[1], ids[2])
 }
 
 func TestWebhooks_AreSentAgainUntilTheyAreTaken(t *testing.T) {

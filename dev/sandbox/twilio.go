@@ -19,7 +19,7 @@ const (
 func (s *Sandbox) twilioRoutes(mux *http.ServeMux) {
 	at := twilioBase + twilioAPI
 	mux.HandleFunc("POST "+at+"{account}/Messages.json", s.twilioAuth(s.failing(vendorTwilio, s.sendSMS)))
-	mux.HandleFunc("GET "+at+"{account}/Messages.json", s.twilioAuth(s.listSMS))
+	mux.HandleFunc("GET "+at+"{account}/Messages.json", s.twilioAuth(s.failingLookup(vendorTwilio, s.listSMS)))
 	mux.HandleFunc("GET "+at+"{account}/Messages/{sid}", s.twilioAuth(s.getSMS))
 	mux.HandleFunc("GET "+at+"{account}", s.twilioAuth(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{
@@ -89,7 +89,7 @@ func (s *Sandbox) sendSMS(w http.ResponseWriter, r *http.Request) {
 		twilioError(w, http.StatusInternalServerError, 20500, "Internal Server Error")
 		return
 	}
-	s.later(s.smsStatuses(m))
+	s.reports(vendorTwilio, m, s.smsStatuses(m))
 	writeJSON(w, http.StatusCreated, s.smsResource(m))
 }
 

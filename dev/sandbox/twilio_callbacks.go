@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // phoneBehaviour is what a magic number makes of a message.
@@ -39,36 +40,25 @@ var phoneBehaviours = []phoneBehaviour{
 
 // smsStatuses reports on a message to its status callback.
 // https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
-func (s *Sandbox) smsStatuses(m Message) func(context.Context) {
+func (s *Sandbox) smsStatuses(m Message) (all []report) {
 	steps := []Status{{Name: "queued"}, {Name: "sent"}, {Name: "delivered"}}
 	for _, b := range phoneBehaviours {
 		if !b.refuse && strings.HasSuffix(m.To, b.Suffix) {
 			steps[2] = Status{Name: "undelivered", Code: b.Suffix}
 		}
 	}
-	return func(ctx context.Context) {
-		for _, step := range steps {
-			s.pause(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			step.At = s.o.Now()
-			if !m.had(step.Name) {
-				s.messages.mark(m.ID, step)
-				s.watchers.notify()
-			}
-			if m.StatusURL == "" {
-				continue
-			}
+	for _, step := range steps {
+		all = append(all, report{step, func(time.Time) (webhook, bool) {
 			form := s.messageForm(m)
 			form.Set("SmsStatus", step.Name)
 			form.Set("MessageStatus", step.Name)
 			if step.Code != "" {
 				form.Set("ErrorCode", step.Code)
 			}
-			s.post(ctx, s.signedForm(step.Name, m.StatusURL, form))
-		}
+			return s.signedForm(step.Name, m.StatusURL, form), m.StatusURL != ""
+		}})
 	}
+	return all
 }
 
 // reply is a message that somebody writes on the phone, as Twilio passes it on.

@@ -94,7 +94,7 @@ func (s *Sandbox) pause(ctx context.Context) {
 // post sends a webhook until it is taken, tries run out, or the sandbox closes.
 func (s *Sandbox) post(ctx context.Context, w webhook) {
 	times := 1
-	if f, ok := s.faults.next(w.vendor, true); ok {
+	if f, ok := s.faults.next(w.vendor, meetsWebhooks); ok {
 		if f.Kind == FaultSilent {
 			return
 		}

@@ -68,6 +68,10 @@ func (m *Mailer) Send(ctx context.Context, message integrations.Message) (integr
 	if err != nil {
 		return integrations.Sent{}, err
 	}
+	if answer.StatusCode != http.StatusAccepted {
+		// SendGrid answers a 200 to what it only checks; else something in between did.
+		return integrations.Sent{}, m.classify.Refused(sending, integrations.Unknown, strconv.Itoa(answer.StatusCode))
+	}
 	return integrations.Sent{VendorID: http.Header(answer.Headers).Get("X-Message-Id"), At: m.now()}, nil
 }
 

@@ -21,6 +21,9 @@ import (
 type call struct {
 	ctx    context.Context
 	sender *Sender
+	// fresh asks for a connection of its own: an answer that is left over on a
+	// connection must not be taken for the answer to this call.
+	fresh  bool
 	status int
 	header http.Header
 }
@@ -55,6 +58,7 @@ func (c *call) RoundTrip(request *http.Request) (*http.Response, error) {
 	sent.URL.Scheme, sent.URL.Host = address.Scheme, address.Host
 	sent.URL.Path = strings.TrimRight(address.Path, "/") + sent.URL.Path
 	sent.Host = ""
+	sent.Close = c.fresh
 	answer, err := c.sender.settings.HTTP.Transport.RoundTrip(sent)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ package twilio
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"scrip.dev/scrip/integrations"
 )
@@ -32,6 +33,7 @@ api_key: ${TWILIO_API_KEY}           # optional, with api_secret: used to send i
 api_secret: ${TWILIO_API_SECRET}
 messaging_service: MG0123456789abcdef0123456789abcdef   # or from: "+4915112345678"
 rate: 10/s                           # optional
+listed_after: 30s                    # how long Twilio may take to list a message; then it certainly has none
 `,
 	Setup: setup,
 	New:   New,
@@ -52,6 +54,9 @@ type Config struct {
 	// nothing, besides a 503 with Retry-After, which says so itself.
 	RetryOn []int             `yaml:"retry_on"`
 	Rate    integrations.Rate `yaml:"rate"`
+	// ListedAfter is how long after the deadline of its call a message that Twilio
+	// took is certainly in its list; default 30 s.
+	ListedAfter time.Duration `yaml:"listed_after"`
 }
 
 var (
@@ -88,6 +93,9 @@ func (c *Config) validate() error {
 	}
 	p.URL("base_url", c.BaseURL)
 	p.Statuses("retry_on", c.RetryOn)
+	if c.ListedAfter < 0 {
+		p.Add("listed_after", "must not be negative")
+	}
 	return p.Err()
 }
 
@@ -106,7 +114,7 @@ type connection struct {
 
 // New makes a connection: a Channel, Finder, Checker, Source and Responder.
 func New(s integrations.Settings) (any, error) {
-	c := &Config{}
+	c := &Config{ListedAfter: 30 * time.Second}
 	if err := s.Decode(c); err != nil {
 		return nil, err
 	}

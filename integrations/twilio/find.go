@@ -10,9 +10,6 @@ import (
 	"scrip.dev/scrip/integrations"
 )
 
-// settle is how long after its deadline a message is certainly listed.
-const settle = 30 * time.Second
-
 // maxListed is how many of a person's messages are looked through.
 const maxListed = 100
 
@@ -21,12 +18,14 @@ const maxListed = 100
 // Twilio lists messages by recipient, with their text and time, but without
 // their status address, which holds our id. So: the same text to the same number
 // since the attempt is the message. It is certainly not there when nothing with
-// its text went to the number since, once half a minute has passed after its
+// its text went to the number since, once listed_after has passed since its
 // deadline. What can't be told apart stays unknown: a content template, whose
 // text only Twilio knows, beside any other message to the number; and more
 // messages than are looked through.
 //
 // The list is not narrowed by DateSent: what Twilio has queued has none yet.
+//
+// since is of this process's clock, or of another worker's.
 //
 // https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources
 func (s *Sender) Find(ctx context.Context, m integrations.Message, since time.Time) (integrations.Sent, bool, error) {
@@ -35,17 +34,18 @@ func (s *Sender) Find(ctx context.Context, m integrations.Message, since time.Ti
 	if last.IsZero() {
 		last = since.Add(s.settings.HTTP.Timeout)
 	}
-	if wait := last.Add(settle).Sub(s.settings.Now()); wait > 0 {
+	if wait := last.Add(s.cfg.ListedAfter).Sub(s.settings.Now()); wait > 0 {
 		early := s.classify.Refused(finding, integrations.Retry, "too_early")
 		early.RetryAfter = wait
 		return integrations.Sent{}, false, early
 	}
 	call := s.call(ctx)
+	call.fresh = true
 	page, err := call.api().PageMessage((&api.ListMessageParams{}).SetTo(m.To).SetPageSize(maxListed), "", "")
 	if failure := s.failed(finding, call, err); failure != nil {
 		return integrations.Sent{}, false, failure
 	}
-	if err != nil || page == nil {
+	if err != nil || page == nil || page.Messages == nil { // something else answered, or in another's place
 		return integrations.Sent{}, false, s.classify.Refused(finding, integrations.Unknown, "malformed_answer")
 	}
 	// Twilio's clock is not ours, and its times are whole seconds.

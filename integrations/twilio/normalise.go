@@ -83,9 +83,13 @@ func inbound(params url.Values, d integrations.Delivery) event.Batch {
 	if from == "" {
 		return event.Batch{}
 	}
+	at := d.SentAt
+	if at.IsZero() {
+		at = d.ReceivedAt
+	}
 	e := event.Event{
 		Type:       MessageReceived,
-		OccurredAt: d.ReceivedAt,
+		OccurredAt: at,
 		Person: event.Person{
 			Identities: []event.Identity{{Kind: event.Phone, Value: from}},
 			Country:    country(params.Get("FromCountry")),
@@ -96,12 +100,12 @@ func inbound(params url.Values, d integrations.Delivery) event.Batch {
 	switch keyword(params) {
 	case "STOP":
 		e.Type = event.ContactOptedOut
-		e.Person.Consents = []event.Consent{{Channel: channel, State: event.Denied, Source: "twilio inbound STOP", At: d.ReceivedAt}}
+		e.Person.Consents = []event.Consent{{Channel: channel, State: event.Denied, Source: "twilio inbound STOP", At: at}}
 		batch.Evidence = []event.Evidence{{VendorID: params.Get("MessageSid"), Status: event.StatusUnsubscribed,
-			Reason: "STOP", At: d.ReceivedAt, Suppress: channel, Address: from}}
+			Reason: "STOP", At: at, Suppress: channel, Address: from}}
 	case "START":
 		e.Type = event.ContactOptedIn
-		e.Person.Consents = []event.Consent{{Channel: channel, State: event.Granted, Source: "twilio inbound START", At: d.ReceivedAt}}
+		e.Person.Consents = []event.Consent{{Channel: channel, State: event.Granted, Source: "twilio inbound START", At: at}}
 	default:
 		e.Fields["text"] = params.Get("Body")
 		e.Fields["media"] = count(params.Get("NumMedia"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strconv"
 
 	"github.com/twilio/twilio-go/client"
@@ -56,6 +57,10 @@ func (s *Sender) Send(ctx context.Context, m integrations.Message) (integrations
 	created, err := call.api().CreateMessage(params)
 	if failure := s.failed(sending, call, err); failure != nil {
 		return integrations.Sent{}, failure
+	}
+	if call.status != http.StatusCreated {
+		// Something in between answered, or nothing was created.
+		return integrations.Sent{}, s.classify.Refused(sending, integrations.Unknown, strconv.Itoa(call.status))
 	}
 	sent := integrations.Sent{At: s.settings.Now()}
 	// The status line said that it was taken; an unreadable answer only hides the id.

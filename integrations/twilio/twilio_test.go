@@ -174,7 +174,7 @@ func find(t *testing.T, m integrations.Message, since time.Time, listed ...listi
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"messages": listed})
+		_ = json.NewEncoder(w).Encode(map[string]any{"messages": append([]listing{}, listed...)})
 	}))
 	t.Cleanup(server.Close)
 	return channel(t, "base_url: "+server.URL).(integrations.Finder).Find(t.Context(), m, since)
@@ -214,6 +214,29 @@ func TestFind_TellsWhatIsCertain(t *testing.T) {
 			require.Equal(t, c.found, sent.VendorID)
 		})
 	}
+}
+
+func TestFind_TakesNothingElseForAList(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{}`, `{"messages": null}`, `{"sid": "SM1", "to": "` + anna + `"}`, `<!doctype html>`, `[]`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		t.Cleanup(server.Close)
+		_, found, err := channel(t, "base_url: "+server.URL).(integrations.Finder).Find(t.Context(), message(), time.Now().Add(-time.Hour))
+		require.Error(t, err, body)
+		require.False(t, found)
+		require.Equal(t, integrations.Unknown, integrations.ClassOf(err), body)
+	}
+}
+
+func TestSend_OnlyACreatedMessageIsAccepted(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!doctype html>Welcome")
+	}))
+	t.Cleanup(server.Close)
+	_, err := channel(t, "base_url: "+server.URL).Send(t.Context(), message())
+	require.Equal(t, integrations.Unknown, integrations.ClassOf(err))
 }
 
 func TestFind_DoesNotLookTooEarly(t *testing.T) {

@@ -51,6 +51,10 @@ func (w *Webhooks) Receive(r integrations.Request) (integrations.Receipt, error)
 	receipt := integrations.Receipt{Topic: r.Topic, Key: r.Topic + ":" + sid, Meta: map[string]string{}}
 	if r.Topic == topicStatus {
 		receipt.Key += fmt.Sprintf(":%.32s", params.Get("MessageStatus"))
+	} else {
+		// Twilio doesn't say when it was written. What a person wrote is compared
+		// with what they said elsewhere, so the time is of the processes' clock.
+		receipt.SentAt = r.At
 	}
 	if id := r.URL.Query().Get(messageParam); id != "" {
 		receipt.Meta[messageParam] = id
