@@ -74,6 +74,11 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
+// quick are the times of a vendor call: what a kill leaves in doubt is settled in
+// seconds.
+var quick = []string{"SCRIP_WORKER_CALL_TIMEOUT=3s", "SCRIP_WORKER_REPORT_TIMEOUT=1s", "SCRIP_WORKER_STEP_TIMEOUT=6s",
+	"SCRIP_WORKER_VENDOR_BACKOFF=500ms", "SCRIP_WORKER_SETTLE_PAUSE=1s"}
+
 // Roles of processes.
 const (
 	Starter = "starter"
@@ -109,6 +114,7 @@ func (w *World) Add(t testing.TB, role, binary string) string {
 		"SCRIP_SANDBOX_SENDGRID_KEY="+secrets.SendGridAPIKey, "SCRIP_SANDBOX_SENDGRID_PUBLIC_KEY="+secrets.SendGridPublicKey,
 		"SCRIP_SANDBOX_TWILIO_SID="+secrets.TwilioAccountSID, "SCRIP_SANDBOX_TWILIO_TOKEN="+secrets.TwilioAuthToken,
 		"SCRIP_SANDBOX_TWILIO_FROM="+secrets.TwilioFrom, "SCRIP_SANDBOX_OWN_SECRET="+w.own)
+	s.env = append(s.env, quick...)
 	s.env = append(s.env, w.options.Environment...)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,7 +19,6 @@ CREATE TABLE message (
         CHECK (state IN ('reserved', 'skipped', 'calling', 'accepted', 'refused', 'unknown', 'parked')),
     reason           text NOT NULL DEFAULT '',
     attempt          int NOT NULL DEFAULT 0,
-    resent           int NOT NULL DEFAULT 0,    -- attempts made although nobody knew what became of the one before
     attempt_token    text NOT NULL DEFAULT '',
     attempt_deadline timestamptz,
     called_at        timestamptz,               -- when the last attempt began
