@@ -4,7 +4,7 @@
 export CGO_ENABLED := 0
 
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
-TEST_TIMEOUT  := 15m
+TEST_TIMEOUT  := 30m
 PKG           ?= ./...
 ARGS          ?=
 FINDINGS      := $(CURDIR)/.scrip/findings.jsonl
@@ -31,7 +31,12 @@ run: build ## Start everything on this machine: Postgres, Temporal with its UI, 
 
 .PHONY: test
 test: temporal ## Run every test; sets up what it needs
+ifeq ($(PKG),./...)
+	go test -timeout $(TEST_TIMEOUT) $(ARGS) $$(go list ./... | grep -v /prove/)
+	go test -timeout $(TEST_TIMEOUT) -p 1 $(ARGS) ./prove/...
+else
 	go test -timeout $(TEST_TIMEOUT) $(ARGS) $(PKG)
+endif
 
 .PHONY: prove
 prove: temporal ## Prove the nine promises at full size, and print what was tried and found; takes hours
