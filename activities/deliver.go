@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
@@ -107,7 +109,7 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 	case store.MessageUnknown:
 		return Result{}, again(UnknownOutcome, outlet.Name+" gave no answer that says whether it took the message", time.Second)
 	default:
-		return Result{}, again(ErrorNotAccepted, notAccepted(outlet.Name, err), max(after, limits.Backoff))
+		return Result{}, again(ErrorNotAccepted, notAccepted(outlet.Name, err), limits.pause(activity.GetInfo(ctx).Attempt, after))
 	}
 }
 

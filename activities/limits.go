@@ -1,6 +1,9 @@
 package activities
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // Limits are the times of a vendor call. Each is shorter than what stands around
 // it: the call's HTTP time-out < Call < Attempt < what Temporal gives one attempt
@@ -8,7 +11,7 @@ import "time"
 type Limits struct {
 	Call    time.Duration // one vendor call; default 15 s
 	Report  time.Duration // writing down what the vendor answered; default 5 s
-	Backoff time.Duration // the least time until a vendor that took nothing is asked again; default 5 s
+	Backoff time.Duration // until a vendor that took nothing is asked again, the first time; default 5 s
 	Settle  time.Duration // the least time between two looks at an unknown outcome; default 30 s
 }
 
@@ -27,4 +30,17 @@ func (a *Activities) limits() Limits {
 		}
 	}
 	return l
+}
+
+// backoffDoubles is how often the pause before a vendor doubles: from 5 s to five
+// minutes and twenty seconds.
+const backoffDoubles = 6
+
+// pause is how long a vendor that took nothing is left alone before the next
+// attempt: at least as long as it asks, twice as long after each attempt, and for
+// no two messages the same, so that what waited for a vendor's return isn't all
+// there in the same moment.
+func (l Limits) pause(attempt int32, asked time.Duration) time.Duration {
+	pause := l.Backoff << min(max(attempt-1, 0), backoffDoubles)
+	return max(asked, pause) + rand.N(pause/2)
 }

@@ -94,7 +94,7 @@ func endure(t *testing.T, o outage) {
 	accepted, refusals := load.End()
 
 	var became world.Became
-	eventually(t, proof.Size(3*time.Minute, 40*time.Minute), func() bool {
+	eventually(t, world.Patience(proof.Size(3*time.Minute, 40*time.Minute)), func() bool {
 		became = load.Became(t)
 		return became.Started+became.Refused >= accepted && became.Unfinished == 0
 	}, "everything that was accepted to be done")

@@ -4,6 +4,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,15 @@ type World struct {
 	stop      []func()
 }
 
+// Patience is how long to wait for something, or what SCRIP_PROVE_PATIENCE says:
+// a proof that has to fail needn't wait as long as one that has to pass.
+func Patience(usual time.Duration) time.Duration {
+	if set, err := time.ParseDuration(os.Getenv("SCRIP_PROVE_PATIENCE")); err == nil {
+		return set
+	}
+	return usual
+}
+
 // Open starts a world, which ends with the test.
 func Open(t testing.TB, o Options) *World {
 	t.Helper()
@@ -69,9 +79,7 @@ func Open(t testing.TB, o Options) *World {
 		o.Hour = 500 * time.Millisecond
 	}
 	o.Starters, o.Workers = max(o.Starters, 1), max(o.Workers, 1)
-	if o.Patience == 0 {
-		o.Patience = 3 * time.Minute
-	}
+	o.Patience = Patience(cmp.Or(o.Patience, 3*time.Minute))
 	if o.Binary == "" {
 		o.Binary = Binary(t)
 	}

@@ -1,0 +1,47 @@
+package faults_test
+
+import (
+	"testing"
+
+	"scrip.dev/scrip/prove/control"
+)
+
+// impatient is how long a proof that has to fail waits for what never comes.
+var impatient = []string{"SCRIP_PROVE_PATIENCE=40s"}
+
+func TestControl_AnAnswerBeforeTheCommitIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "waiting for the commit before a webhook is answered",
+		File:    "starter/inbox.go",
+		Old:     "	<-a.done\n	return a.accepted, a.err\n",
+		New:     "	return a.accepted, nil\n",
+		Package: "./prove/faults", Proof: "TestPromise1_NoAcceptedEventIsLost/Postgres_is_killed_and_starts_again",
+		Says: "to be done", Env: impatient,
+	})
+}
+
+func TestControl_ATemporalThatForgetsIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "what Temporal keeps on disk",
+		File:    "prove/world/world.go",
+		Old:     "	if w.options.Forgetful {\n",
+		New:     "	if !w.options.Forgetful {\n",
+		Package: "./prove/faults",
+		Proof:   "TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_server_after_worker_RespondWorkflowTaskCompleted_#1",
+		Says:    "--- FAIL: TestPromise6_WhateverDiesWhenTheEndIsTheSame", Env: impatient,
+	})
+}
+
+func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "a change of workflow code that replays what was recorded",
+		File:    "workflows/calls.go",
+		Old:     "	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)\n",
+		New:     "	err := workflow.ErrCanceled\n	_ = quick\n",
+		Package: "./workflows", Proof: "TestReplay",
+		Says: "nondeterminis",
+	})
+}
