@@ -1,0 +1,168 @@
+package exact
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/store"
+)
+
+// market is a pool under claims by many processes, with all that may go on
+// meanwhile.
+type market struct {
+	*shop
+	plan                     claimPlan
+	codes                    int
+	kills, ends, withdrawals int
+	dir                      string
+	slots, claimers          int
+	running                  []*process // the claimers' processes by slot, then the importer
+	generation               []int
+	killed                   int
+	history                  history
+}
+
+func TestPromise3_OneCodeOneHolder(t *testing.T) {
+	const files = 20
+	m := &market{
+		shop: newShop(t), dir: t.TempDir(), slots: 4, claimers: 64,
+		plan:  claimPlan{Claims: proof.Size(12_000, 1_000_000), Journeys: proof.Size(1_700, 140_000)},
+		kills: proof.Size(10, 200), ends: proof.Size(150, 5_000), withdrawals: proof.Size(150, 5_000),
+	}
+	m.codes = (m.plan.keys()*11/10 + files) / files * files
+	m.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\non_empty: skip\n")
+	m.journeys(m.plan.Journeys)
+	began := time.Now()
+	m.run(files)
+	wall, steady := time.Now().Round(0).Sub(began.Round(0)), time.Since(began)
+	m.history.widen((wall - steady).Abs())
+
+	held, left, withdrawn := m.audit()
+	m.drain(left)
+	for slot := range m.slots {
+		for generation := range m.generation[slot] + 1 {
+			require.NoError(t, m.history.read(historyFile(m.dir, slot, generation), m.plan))
+		}
+	}
+	keys, codes := m.history.byKey(), m.history.byCode()
+	requireLinearizable(t, keyModel, keys)
+	requireLinearizable(t, codeModel(m.plan), codes)
+	require.Len(t, keys, m.plan.keys(), "every key was asked for")
+	proof.Found(t, proof.Finding{
+		Promise: 3, Tried: "claims by 64 claimers in processes killed on the way, with imports, withdrawals and returns", Times: m.plan.Claims,
+		Found: fmt.Sprintf("no code twice, no key with two codes, none lost: of %d codes %d held, %d still given, %d withdrawn; "+
+			"%d processes killed, %d answers never heard, %d journeys ended; %d histories of a key or a code linearizable",
+			m.codes, held, left, withdrawn, m.killed, m.history.unheard, m.ends, len(keys)+len(codes)),
+	})
+}
+
+// run has all claims made.
+func (m *market) run(files int) {
+	m.Helper()
+	m.running, m.generation = make([]*process, m.slots+1), make([]int, m.slots)
+	for slot := range m.slots {
+		m.claimer(slot)
+	}
+	importer := task{Import: &importTask{URL: m.url, Files: files, Codes: m.codes / files, Every: m.plan.keys() * 9 / 10 / files, Dir: m.dir}}
+	m.running[m.slots] = start(m, importer)
+	moments := make([]int, m.kills)
+	for i := range moments {
+		moments[i] = rand.IntN(m.plan.keys())
+	}
+	disturbed := make(chan error, 1)
+	go func() { disturbed <- m.disturb() }()
+	until(m, "all claims are made", func() bool {
+		given, err := assigned(m.ctx, m.Store)
+		require.NoError(m, err)
+		for i, at := range moments {
+			if at > given {
+				continue
+			}
+			moments[i] = m.plan.Claims * 2 // done
+			switch slot := rand.IntN(m.slots + 1); {
+			case m.running[slot].over():
+			case slot == m.slots:
+				m.running[slot].kill()
+				m.running[slot] = start(m, importer)
+				m.killed++
+			default:
+				m.running[slot].kill()
+				m.generation[slot]++
+				m.claimer(slot)
+				m.killed++
+			}
+		}
+		for _, p := range m.running {
+			if !p.over() {
+				return false
+			}
+			require.NoError(m, p.err, "a process failed; it said why")
+		}
+		return true
+	})
+	require.NoError(m, <-disturbed)
+}
+
+func (m *market) claimer(slot int) {
+	m.running[slot] = start(m, task{Claim: &claimTask{
+		URL: m.url, Plan: m.plan, Slot: slot, Slots: m.slots, Claimers: m.claimers / m.slots, Dir: m.dir, Generation: m.generation[slot],
+	}})
+}
+
+// disturb ends journeys and withdraws codes while claims go on, evenly over their
+// time.
+func (m *market) disturb() error {
+	journeys, codes := rand.Perm(m.plan.Journeys)[:m.ends], rand.Perm(m.codes)[:m.withdrawals]
+	for i := range max(m.ends, m.withdrawals) {
+		for {
+			given, err := assigned(m.ctx, m.Store)
+			if err != nil {
+				return err
+			}
+			if given >= i*m.plan.keys()*9/10/max(m.ends, m.withdrawals) {
+				break
+			}
+			time.Sleep(2 * time.Millisecond) // until it looks again
+		}
+		if i < m.ends {
+			j := journeys[i]
+			err := m.history.record(operation{journey: j}, func() error {
+				_, err := m.EndJourney(m.ctx, store.Ending{Journey: journeyID(j), Outcome: "completed"})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if i < m.withdrawals {
+			if err := m.withdraw(codes[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withdraw takes a code back as soon as it has been imported.
+func (m *market) withdraw(n int) (err error) {
+	for {
+		var there bool
+		err := m.Pool.QueryRow(m.ctx, `SELECT EXISTS (SELECT 1 FROM code WHERE code_norm = $1)`, codeName(n)).Scan(&there)
+		if err != nil {
+			return err
+		}
+		if there {
+			break
+		}
+		n /= 2
+	}
+	return m.history.record(operation{journey: -1, code: codeName(n)}, func() error {
+		_, err := m.WithdrawCode(m.ctx, "", codeName(n))
+		return err
+	})
+}
