@@ -1,11 +1,13 @@
 package exact
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/prove/proof"
@@ -16,15 +18,15 @@ import (
 // meanwhile.
 type market struct {
 	*shop
-	plan                     claimPlan
-	codes                    int
-	kills, ends, withdrawals int
-	dir                      string
-	slots, claimers          int
-	running                  []*process // the claimers' processes by slot, then the importer
-	generation               []int
-	killed                   int
-	history                  history
+	plan                claimPlan
+	codes               int
+	kills, disturbances int
+	dir                 string
+	slots, claimers     int
+	running             []*process // the claimers' processes by slot, then the importer
+	generation          []int
+	killed              int
+	history             history
 }
 
 func TestPromise3_OneCodeOneHolder(t *testing.T) {
@@ -32,7 +34,7 @@ func TestPromise3_OneCodeOneHolder(t *testing.T) {
 	m := &market{
 		shop: newShop(t), dir: t.TempDir(), slots: 4, claimers: 64,
 		plan:  claimPlan{Claims: proof.Size(12_000, 1_000_000), Journeys: proof.Size(1_700, 140_000)},
-		kills: proof.Size(10, 200), ends: proof.Size(150, 5_000), withdrawals: proof.Size(150, 5_000),
+		kills: proof.Size(10, 200), disturbances: proof.Size(400, 10_000),
 	}
 	m.codes = (m.plan.keys()*11/10 + files) / files * files
 	m.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\non_empty: skip\n")
@@ -57,7 +59,7 @@ func TestPromise3_OneCodeOneHolder(t *testing.T) {
 		Promise: 3, Tried: "claims by 64 claimers in processes killed on the way, with imports, withdrawals and returns", Times: m.plan.Claims,
 		Found: fmt.Sprintf("no code twice, no key with two codes, none lost: of %d codes %d held, %d still given, %d withdrawn; "+
 			"%d processes killed, %d answers never heard, %d journeys ended; %d histories of a key or a code linearizable",
-			m.codes, held, left, withdrawn, m.killed, m.history.unheard, m.ends, len(keys)+len(codes)),
+			m.codes, held, left, withdrawn, m.killed, m.history.unheard, m.count(`SELECT count(*) FROM journey WHERE state = 'ended'`), len(keys)+len(codes)),
 	})
 }
 
@@ -115,22 +117,16 @@ func (m *market) claimer(slot int) {
 }
 
 // disturb ends journeys and withdraws codes while claims go on, evenly over their
-// time.
+// time. It ends those journeys whose claims are under way in that moment.
 func (m *market) disturb() error {
-	journeys, codes := rand.Perm(m.plan.Journeys)[:m.ends], rand.Perm(m.codes)[:m.withdrawals]
-	for i := range max(m.ends, m.withdrawals) {
-		for {
-			given, err := assigned(m.ctx, m.Store)
-			if err != nil {
-				return err
-			}
-			if given >= i*m.plan.keys()*9/10/max(m.ends, m.withdrawals) {
-				break
-			}
-			time.Sleep(2 * time.Millisecond) // until it looks again
+	codes, ended := rand.Perm(m.codes), map[int]bool{}
+	for i := range m.disturbances {
+		newest, err := m.reach(i * m.plan.keys() * 9 / 10 / m.disturbances)
+		if err != nil {
+			return err
 		}
-		if i < m.ends {
-			j := journeys[i]
+		if j := m.plan.journey(newest + rand.IntN(2*m.claimers)); !ended[j] {
+			ended[j] = true
 			err := m.history.record(operation{journey: j}, func() error {
 				_, err := m.EndJourney(m.ctx, store.Ending{Journey: journeyID(j), Outcome: "completed"})
 				return err
@@ -139,13 +135,30 @@ func (m *market) disturb() error {
 				return err
 			}
 		}
-		if i < m.withdrawals {
-			if err := m.withdraw(codes[i]); err != nil {
-				return err
-			}
+		if err := m.withdraw(codes[i]); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// reach waits until the claims have come as far as a key, and gives the newest.
+func (m *market) reach(key int) (newest int, err error) {
+	for newest = -1; newest < key; {
+		var journey, ordinal int
+		err := m.Pool.QueryRow(m.ctx, `SELECT substr(split_part(claim_key, '/', 1), 4)::int, split_part(claim_key, '/', 3)::int
+			FROM assignment ORDER BY id DESC LIMIT 1`).Scan(&journey, &ordinal)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return 0, err
+		}
+		if err == nil {
+			newest = ordinal*m.plan.Journeys + journey
+		}
+		if newest < key {
+			time.Sleep(2 * time.Millisecond) // until it looks again
+		}
+	}
+	return newest, nil
 }
 
 // withdraw takes a code back as soon as it has been imported.
