@@ -48,6 +48,7 @@ type claimTask struct {
 	Slot, Slots int
 	Claimers    int
 	Dir         string // of the histories
+	Single      bool   // each claim is of a journey of its own
 	Generation  int    // of this slot's process
 }
 
@@ -60,7 +61,7 @@ func (c *claimTask) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(ctx, c.URL, int32(c.Claimers)+2)
+	s, err := store.Open(ctx, c.URL, min(int32(c.Claimers), 24))
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,10 @@ func (c *claimTask) run(ctx context.Context) error {
 // and what it heard. Each line is one write, so that a kill cuts off at most the
 // last one.
 func (c *claimTask) claim(ctx context.Context, s *store.Store, file *os.File, n int) error {
-	key := c.Plan.key(n)
+	key := n
+	if !c.Single {
+		key = c.Plan.key(n)
+	}
 	claim := claimOf(c.Plan.journey(key), c.Plan.ordinal(key))
 	for {
 		if _, err := fmt.Fprintf(file, "ask %d %d\n", n, time.Now().UnixNano()); err != nil {

@@ -125,7 +125,8 @@ func (s *shop) raised(kind string) int {
 	return s.count(`SELECT count(*) FROM delivery d JOIN delivery_queue q ON q.delivery_id = d.id WHERE d.connection = 'scrip' AND d.topic = $1`, kind)
 }
 
-// nobody asks that a query, which lists what must not be, finds nothing.
+// nobody asks that a query, which lists what must not be, finds nothing. It goes on
+// where it does, so that all that is wrong is told.
 func (s *shop) nobody(what, sql string, args ...any) {
 	s.Helper()
 	rows, err := s.Pool.Query(s.ctx, `SELECT w::text FROM (`+sql+`) w LIMIT 5`, args...)
@@ -138,7 +139,9 @@ func (s *shop) nobody(what, sql string, args ...any) {
 		found = append(found, row)
 	}
 	require.NoError(s, rows.Err(), what)
-	require.Empty(s, found, what)
+	if len(found) > 0 {
+		s.Errorf("%s: %v", what, found)
+	}
 }
 
 // until polls for something that has to become true.
