@@ -21,6 +21,7 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 // systems is ignored.
 func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string, ev event.Evidence) error {
 	var id, journeyID, before string
+	var assignmentID int64
 	err := q.QueryRow(ctx, `
 		WITH found AS (
 			SELECT id, state FROM message
@@ -36,8 +37,8 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 			delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
 			updated_at = now()
 		FROM found WHERE m.id = found.id
-		RETURNING m.id, coalesce(m.journey_id, ''), found.state`,
-		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &before)
+		RETURNING m.id, coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
+		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		if ev.MessageID != "" || ev.VendorID == "" {
@@ -48,6 +49,11 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 			ON CONFLICT DO NOTHING`, connection, ev.VendorID, ev.Status, ev.At)
 	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
 		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
+	case err == nil && assignmentID != 0 && (before == MessageReserved || before == MessageRefused):
+		// The vendor had taken it after all, and somebody may have the code.
+		if err = s.Expose(ctx, q, assignmentID); errors.Is(err, ErrUnusable) {
+			err = nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("recording delivery evidence: %w", err)

@@ -98,7 +98,8 @@ CREATE TABLE assignment (
     single_use boolean NOT NULL DEFAULT true,
     state      text NOT NULL DEFAULT 'held'
         CHECK (state IN ('held', 'exposed', 'applied', 'redeemed', 'expired', 'returned', 'withdrawn')),
-    exposed_at timestamptz,                     -- somebody may have seen it: it never goes back
+    exposed_at timestamptz,                     -- somebody may have seen it: it does not go back
+    exposures  int NOT NULL DEFAULT 0,          -- times it was let out, without what a vendor certainly did not take
     applied_at timestamptz,
     returned_at timestamptz,                    -- apart from state, so that its other changes touch no index
     expires_at timestamptz,                     -- null: no end
