@@ -40,13 +40,20 @@ type shop struct {
 
 func newShop(t testing.TB) *shop {
 	t.Helper()
+	s := newDatabase(t)
+	s.exec(`WITH c AS (INSERT INTO campaign (name, version_no) VALUES ('cart', 1) RETURNING id)
+		INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT id, 1, '', 1, '' FROM c`)
+	return s
+}
+
+// newDatabase is a shop without a campaign.
+func newDatabase(t testing.TB) *shop {
+	t.Helper()
 	s := &shop{TB: t, ctx: t.Context(), url: migrated.URL(t)}
 	s.Store = s.open()
 	if without := os.Getenv(withoutVariable); without != "" {
 		s.exec(without)
 	}
-	s.exec(`WITH c AS (INSERT INTO campaign (name, version_no) VALUES ('cart', 1) RETURNING id)
-		INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT id, 1, '', 1, '' FROM c`)
 	return s
 }
 
