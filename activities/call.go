@@ -73,6 +73,9 @@ func (a *Activities) request(ctx context.Context, s *scene) (any, error) {
 	if err != nil {
 		return nil, &renderError{err}
 	}
+	if err := a.letOut(ctx, a.Store.Pool, s, 0, textOfCall(path, body)); err != nil {
+		return nil, err
+	}
 	return caller.Call(ctx, doc.Method, path, body)
 }
 

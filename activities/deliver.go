@@ -26,7 +26,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 		return Result{}, err
 	}
 	m.TemplateVersion = version
-	begun, reason, err := a.begin(ctx, s, m)
+	begun, reason, err := a.begin(ctx, s, m, textOf(rendered))
 	if err != nil {
 		return Result{}, err
 	}
@@ -37,8 +37,9 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 	return a.call(ctx, s, begun, outlet, rendered)
 }
 
-// begin opens the attempt in one transaction with the last look at the gate.
-func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*store.Message, string, error) {
+// begin opens the attempt in one transaction with the last look at the gate; the
+// codes that the text shows are seen from then on.
+func (a *Activities) begin(ctx context.Context, s *scene, m store.Message, text string) (*store.Message, string, error) {
 	reason := "another attempt is under way"
 	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
 		gate, err := a.Store.SendGate(ctx, tx, m, dueFor(ctx))
@@ -53,7 +54,7 @@ func (a *Activities) begin(ctx context.Context, s *scene, m store.Message) (*sto
 			reason = "the code changed"
 			return false, nil
 		}
-		return true, nil
+		return true, a.letOut(ctx, tx, s, m.AssignmentID, text)
 	})
 	return begun, reason, err
 }

@@ -51,6 +51,7 @@ func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error
 	note(&done.Lost, n, err)
 	n, err = a.takeBackLeft(ctx)
 	note(&done.TakenBack, n, err)
+	errs = append(errs, a.Store.ApplyEarlyEvidence(ctx))
 	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
 	note(&done.Dropped, n, err)
 	return done, a.wrap(ctx, "maintaining", Step{}, errors.Join(errs...))

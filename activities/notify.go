@@ -52,7 +52,9 @@ func (a *Activities) notifyOne(ctx context.Context, s *scene, key, address, text
 	if !ok || !outlet.Open(address) {
 		return a.Store.SkipMessage(ctx, a.Store.Pool, m, NotLive)
 	}
-	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(store.Tx) (bool, error) { return true, nil })
+	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
+		return true, a.letOut(ctx, tx, s, 0, text)
+	})
 	if err != nil || begun == nil {
 		return err
 	}

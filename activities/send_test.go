@@ -453,6 +453,18 @@ func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {
 	require.Equal(t, "delivered", m.Delivery)
 }
 
+func TestApplyEarlyEvidence_TakesWhatWasLeftLying(t *testing.T) {
+	d := setup(t)
+	_, err := d.send()
+	require.NoError(t, err)
+	d.exec(`UPDATE message SET vendor_id = 'v1'`)
+	// The process died between the acceptance and its look at early evidence.
+	d.exec(`INSERT INTO message_evidence (connection, vendor_id, status, at) VALUES ('email', 'v1', 'delivered', now()), ('email', 'others', 'delivered', now())`)
+	require.NoError(t, d.store.ApplyEarlyEvidence(t.Context()))
+	require.Equal(t, event.StatusDelivered, d.message().Delivery)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message_evidence`))
+}
+
 func TestRecordEvidence_OnlyMovesUp(t *testing.T) {
 	d := setup(t)
 	_, err := d.send()

@@ -11,7 +11,7 @@ import (
 	"scrip.dev/scrip/campaign"
 )
 
-// Two ways in which a group's transaction is begun again.
+// Two ways in which a group's transaction is begun again, besides journeysBusy.
 var (
 	// errLockNeeded: the pool is short or somebody waits for it, which only the
 	// holder of the coupon's lock can judge.
@@ -39,7 +39,12 @@ func (s *Store) claimGroup(ctx context.Context, group []*claimRequest) error {
 			t := &claimTx{store: s, tx: tx, set: group[0].Set, now: time.Now().UTC(), locked: locked}
 			return t.answer(ctx, group)
 		})
+		var busy *journeysBusy
 		switch {
+		case errors.As(err, &busy):
+			if err := busy.wait(ctx, s.Pool); err != nil {
+				return err
+			}
 		case errors.Is(err, errLockNeeded):
 			locked = true
 		case !errors.Is(err, errKeyTaken):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // refuseOver answers claims of a coupon that is switched off or past its last
@@ -22,7 +24,10 @@ func (t *claimTx) refuseOver(requests []*claimRequest) []*claimRequest {
 }
 
 // refuseEnded answers claims of journeys that have ended, which a late attempt of
-// an activity may still ask for, and returns the others.
+// an activity may still ask for, and returns the others. Their journeys can't end
+// until this transaction has: an end that doesn't see the new code would leave it
+// with nobody. A journey whose row somebody else holds may be ending; it is not
+// waited for here, since its end may wait for the coupon.
 func (t *claimTx) refuseEnded(ctx context.Context, requests []*claimRequest) ([]*claimRequest, error) {
 	var journeys []string
 	for _, r := range requests {
@@ -33,21 +38,63 @@ func (t *claimTx) refuseEnded(ctx context.Context, requests []*claimRequest) ([]
 	if len(journeys) == 0 {
 		return requests, nil
 	}
-	rows, err := t.tx.Query(ctx, `SELECT id FROM journey WHERE id = ANY ($1) AND state = 'ended'`, journeys)
+	ended, err := t.keepOpen(ctx, journeys)
 	if err != nil {
-		return nil, fmt.Errorf("looking for ended journeys: %w", err)
-	}
-	ended, err := collect[string](rows)
-	if err != nil {
-		return nil, fmt.Errorf("looking for ended journeys: %w", err)
+		return nil, err
 	}
 	return slices.DeleteFunc(requests, func(r *claimRequest) bool {
-		over := slices.Contains(ended, r.JourneyID)
-		if over {
+		if ended[r.JourneyID] {
 			r.result = ClaimResult{Status: ClaimOver}
 		}
-		return over
+		return ended[r.JourneyID]
 	}), nil
+}
+
+// keepOpen locks the journeys that are open and says which have ended. The error is
+// a *journeysBusy where some are locked by others.
+func (t *claimTx) keepOpen(ctx context.Context, journeys []string) (ended map[string]bool, err error) {
+	rows, err := t.tx.Query(ctx, `SELECT id, state = 'ended' FROM journey WHERE id = ANY ($1) FOR SHARE SKIP LOCKED`, journeys)
+	if err != nil {
+		return nil, fmt.Errorf("looking for ended journeys: %w", err)
+	}
+	ended = map[string]bool{}
+	var id string
+	var over bool
+	if _, err := pgx.ForEachRow(rows, []any{&id, &over}, func() error { ended[id] = over; return nil }); err != nil {
+		return nil, fmt.Errorf("looking for ended journeys: %w", err)
+	}
+	missing := slices.DeleteFunc(journeys, func(id string) bool { _, seen := ended[id]; return seen })
+	if len(missing) == 0 {
+		return ended, nil
+	}
+	rows, err = t.tx.Query(ctx, `SELECT id FROM journey WHERE id = ANY ($1)`, missing)
+	if err != nil {
+		return nil, fmt.Errorf("looking for locked journeys: %w", err)
+	}
+	busy, err := collect[string](rows)
+	if err != nil {
+		return nil, fmt.Errorf("looking for locked journeys: %w", err)
+	}
+	if len(busy) > 0 {
+		return nil, &journeysBusy{busy}
+	}
+	return ended, nil // those that don't exist fail by themselves
+}
+
+// journeysBusy: somebody else holds these journeys, perhaps to end them.
+type journeysBusy struct{ ids []string }
+
+func (b *journeysBusy) Error() string { return "a journey is being changed" }
+
+// wait returns when they have been let go. Nothing is held meanwhile, so that
+// nobody waits in a circle.
+func (b *journeysBusy) wait(ctx context.Context, q Querier) error {
+	for _, id := range b.ids {
+		if _, err := q.Exec(ctx, `SELECT 1 FROM journey WHERE id = $1 FOR SHARE`, id); err != nil {
+			return fmt.Errorf("waiting for a journey: %w", err)
+		}
+	}
+	return nil
 }
 
 // known answers the requests whose keys have codes already and returns the

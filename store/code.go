@@ -56,11 +56,12 @@ func (s *Store) JourneyCodes(ctx context.Context, q Querier, journeyID string) (
 // ErrUnusable says that a code went back, was withdrawn or has expired.
 var ErrUnusable = errors.New("the code can no longer be used")
 
-// Expose records that somebody may see the code from now on: it never goes back
-// to the pool. Do it in the transaction that lets it out. The error is
-// ErrUnusable where it must not go out any more.
+// Expose records that somebody may see the code from now on: it does not go back
+// to the pool. Do it in the transaction that lets it out. Only EndCall takes it
+// back. The error is ErrUnusable where it must not go out any more.
 func (s *Store) Expose(ctx context.Context, q Querier, assignmentID int64) error {
 	tag, err := q.Exec(ctx, `UPDATE assignment SET exposed_at = coalesce(exposed_at, now()),
+			exposures = exposures + CASE WHEN exposures = 0 AND exposed_at IS NOT NULL THEN 2 ELSE 1 END,
 			state = CASE state WHEN 'held' THEN 'exposed' ELSE state END
 		WHERE id = $1 AND state IN ('held', 'exposed', 'applied', 'redeemed')`, assignmentID)
 	if err == nil && tag.RowsAffected() == 0 {
@@ -151,7 +152,7 @@ func (s *Store) CodeApplied(ctx context.Context, q Querier, realm, code, contact
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.Query(ctx, `UPDATE assignment a SET state = 'applied', applied_at = coalesce(applied_at, $4)
+	rows, err := q.Query(ctx, `UPDATE assignment a SET state = 'applied', applied_at = coalesce(applied_at, $4), exposures = exposures + 1
 		WHERE `+holdersOf+` AND a.state IN ('held', 'exposed') RETURNING a.id`, c.batchID, c.pos, contactID, at)
 	if err != nil {
 		return nil, fmt.Errorf("recording an applied code: %w", err)

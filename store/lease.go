@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,7 @@ type Lease struct {
 	Holder string
 	Epoch  int64
 	Until  time.Time
+	Span   time.Duration // from one prolongation to its end
 }
 
 // AcquireLease takes a lease that is free or has run out, or prolongs the
@@ -28,7 +30,7 @@ type Lease struct {
 // A change of holder locks the row against the key-share locks of CheckLease, so
 // that it waits for the deposed holder's transactions; a prolongation doesn't.
 func (s *Store) AcquireLease(ctx context.Context, name, holder string, span time.Duration) (Lease, error) {
-	l := Lease{Name: name, Holder: holder}
+	l := Lease{Name: name, Holder: holder, Span: span}
 	seconds := span.Seconds()
 	err := s.Pool.QueryRow(ctx, `UPDATE lease SET until = now() + make_interval(secs => $3) WHERE name = $1 AND holder = $2 AND until > now()
 		RETURNING epoch, until`, name, holder, seconds).Scan(&l.Epoch, &l.Until)
@@ -74,10 +76,14 @@ func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
 }
 
 // CheckLease makes a transaction fail with ErrDeposed where the lease has passed
-// to another process, and keeps it from passing until the transaction ends.
+// to another process, and keeps it from passing until the transaction ends. The
+// server breaks off a transaction that falls silent for longer than the lease's
+// span: a holder that froze in its midst, or whose machine is gone, would keep the
+// lease from everybody else.
 func CheckLease(ctx context.Context, q Querier, l Lease) error {
-	var held bool
-	err := q.QueryRow(ctx, `SELECT true FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE`, l.Name, l.Epoch).Scan(&held)
+	var span string
+	err := q.QueryRow(ctx, `SELECT set_config('idle_in_transaction_session_timeout', $3, true) FROM lease
+		WHERE name = $1 AND epoch = $2 FOR KEY SHARE`, l.Name, l.Epoch, strconv.FormatInt(l.Span.Milliseconds(), 10)).Scan(&span)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrDeposed
 	}

@@ -151,20 +151,31 @@ type Outcome struct {
 	Resend bool
 }
 
-// EndCall reports on the attempt that holds m.Token. It returns false where the
-// message has moved on without it: evidence came first, or the attempt was given
-// up as unknown.
-func (s *Store) EndCall(ctx context.Context, m *Message, o Outcome) (bool, error) {
-	return s.move(ctx, m, MessageCalling, o)
+// EndCall reports on the attempt that holds m.Token. Where the vendor certainly
+// took nothing, nobody saw the attempt's code. It returns false where the message
+// has moved on without it: evidence came first, or the attempt was given up as
+// unknown.
+func (s *Store) EndCall(ctx context.Context, m *Message, o Outcome) (moved bool, err error) {
+	if m.AssignmentID == 0 || o.State != MessageRefused && o.State != MessageReserved {
+		return s.move(ctx, s.Pool, m, MessageCalling, o)
+	}
+	err = s.conceal(ctx, m.AssignmentID, func(tx pgx.Tx) (bool, error) {
+		moved, err = s.move(ctx, tx, m, MessageCalling, o)
+		return moved, err
+	})
+	if err != nil {
+		return false, fmt.Errorf("ending a call that let nothing out: %w", err)
+	}
+	return moved, nil
 }
 
 // Settle moves a message out of `unknown` or `parked`.
 func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error) {
-	return s.move(ctx, m, m.State, o)
+	return s.move(ctx, s.Pool, m, m.State, o)
 }
 
-func (s *Store) move(ctx context.Context, m *Message, from string, o Outcome) (bool, error) {
-	tag, err := s.Pool.Exec(ctx, `
+func (s *Store) move(ctx context.Context, q Querier, m *Message, from string, o Outcome) (bool, error) {
+	tag, err := q.Exec(ctx, `
 		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7, resent = resent + $8,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
 		WHERE id = $1 AND state = $2 AND attempt_token = $3`,

@@ -21,6 +21,7 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 // systems is ignored.
 func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string, ev event.Evidence) error {
 	var id, journeyID, before string
+	var assignmentID int64
 	err := q.QueryRow(ctx, `
 		WITH found AS (
 			SELECT id, state FROM message
@@ -36,8 +37,8 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 			delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
 			updated_at = now()
 		FROM found WHERE m.id = found.id
-		RETURNING m.id, coalesce(m.journey_id, ''), found.state`,
-		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &before)
+		RETURNING m.id, coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
+		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		if ev.MessageID != "" || ev.VendorID == "" {
@@ -48,6 +49,11 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 			ON CONFLICT DO NOTHING`, connection, ev.VendorID, ev.Status, ev.At)
 	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
 		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
+	case err == nil && assignmentID != 0 && (before == MessageReserved || before == MessageRefused):
+		// The vendor had taken it after all, and somebody may have the code.
+		if err = s.Expose(ctx, q, assignmentID); errors.Is(err, ErrUnusable) {
+			err = nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("recording delivery evidence: %w", err)
@@ -55,21 +61,53 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 	return nil
 }
 
+// applyEarlyEvidence takes what a vendor told of a message before the answer to the
+// call was written down.
 func (s *Store) applyEarlyEvidence(ctx context.Context, connection, vendorID string) error {
-	rows, err := s.Pool.Query(ctx, `DELETE FROM message_evidence WHERE connection = $1 AND vendor_id = $2 RETURNING status, at`,
-		connection, vendorID)
-	if err != nil {
-		return fmt.Errorf("looking for early delivery evidence: %w", err)
-	}
-	early, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Evidence, error) {
-		ev := event.Evidence{VendorID: vendorID}
-		return ev, row.Scan(&ev.Status, &ev.At)
+	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `DELETE FROM message_evidence WHERE connection = $1 AND vendor_id = $2 RETURNING status, at`, connection, vendorID)
+		if err != nil {
+			return err
+		}
+		early, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Evidence, error) {
+			ev := event.Evidence{VendorID: vendorID}
+			return ev, row.Scan(&ev.Status, &ev.At)
+		})
+		if err != nil {
+			return err
+		}
+		for _, ev := range early {
+			if err := s.RecordEvidence(ctx, tx, connection, ev); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
+		return fmt.Errorf("taking early delivery evidence: %w", err)
+	}
+	return nil
+}
+
+// lateEvidence is how many messages one upkeep looks at.
+const lateEvidence = 500
+
+// ApplyEarlyEvidence takes the evidence that was left lying: it came in the moment
+// in which its message's acceptance was written down, or the process died between
+// the two.
+func (s *Store) ApplyEarlyEvidence(ctx context.Context) error {
+	rows, err := s.Pool.Query(ctx, `SELECT DISTINCT e.connection, e.vendor_id FROM message_evidence e
+		JOIN message m ON m.connection = e.connection AND m.vendor_id = e.vendor_id LIMIT $1`, lateEvidence)
+	if err != nil {
 		return fmt.Errorf("looking for early delivery evidence: %w", err)
 	}
-	for _, ev := range early {
-		if err := s.RecordEvidence(ctx, s.Pool, connection, ev); err != nil {
+	type key struct{ Connection, VendorID string }
+	known, err := pgx.CollectRows(rows, pgx.RowToStructByPos[key])
+	if err != nil {
+		return fmt.Errorf("looking for early delivery evidence: %w", err)
+	}
+	for _, k := range known {
+		if err := s.applyEarlyEvidence(ctx, k.Connection, k.VendorID); err != nil {
 			return err
 		}
 	}

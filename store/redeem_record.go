@@ -160,7 +160,8 @@ func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason)
 			ON CONFLICT (coupon_id, contact_id) DO UPDATE SET uses = coupon_contact_use.uses + 1`, st.coupon.ID, r.ContactID)
 	}
 	if st.holder != nil {
-		batch.Queue(`UPDATE assignment SET state = 'redeemed', exposed_at = coalesce(exposed_at, now()) WHERE id = $1 AND returned_at IS NULL`,
+		batch.Queue(`UPDATE assignment SET state = 'redeemed', exposed_at = coalesce(exposed_at, now()), exposures = exposures + 1
+			WHERE id = $1 AND returned_at IS NULL`,
 			st.holder.ID)
 	}
 	batch.Queue(`DELETE FROM hold WHERE batch_id = $1 AND pos = $2 AND (reference = $3 OR until <= now())`,
