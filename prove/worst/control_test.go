@@ -34,3 +34,15 @@ func TestControl_NeverTwiceOnAChannel(t *testing.T) {
 		})
 	}
 }
+
+// Measured by the database's clock alone, a window is over as soon as somebody sets
+// that clock.
+func TestControl_Clocks(t *testing.T) {
+	control.Miss(t, control.Safeguard{
+		Name:    "what an attempt takes is what both clocks say",
+		File:    "store/message_clock.go",
+		Old:     `min(m.ago, time.Since(m.Begun()))`,
+		New:     `m.ago`,
+		Package: "./prove/worst", Proof: "TestClocks_ADatabaseWhoseClockIsSetSendsNothingTwice", Says: "because of a clock",
+	})
+}

@@ -49,7 +49,7 @@ const settings = `
 project: worst
 public_url: %[1]s
 quiet_hours: {sms: "", whatsapp: ""}
-worker: {call_timeout: 600ms, report_timeout: 400ms, vendor_backoff: 10ms, settle_pause: 10ms}
+worker: {call_timeout: 600ms, report_timeout: 400ms, vendor_backoff: 60ms, settle_pause: 10ms}
 connections:
   email:
     kind: sendgrid
