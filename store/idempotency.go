@@ -30,17 +30,18 @@ var (
 )
 
 // abandonedAfter is when a request that never finished (its process died) may be
-// done again under its key.
+// done again under its key. The time is the processes' own, which a database whose
+// clock is set doesn't make pass.
 const abandonedAfter = 2 * time.Minute
 
 // Begin claims the key for this request. A non-nil Answered is the first
 // request's; the request must not be done again.
 func (s *Store) Begin(ctx context.Context, i Idempotent) (*Answered, error) {
-	tag, err := s.Pool.Exec(ctx, `INSERT INTO idempotency_key (api_key_id, key, route, body_sha256) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (api_key_id, key) DO UPDATE SET at = now()
-			WHERE idempotency_key.status IS NULL AND idempotency_key.at < now() - $5::interval
+	tag, err := s.Pool.Exec(ctx, `INSERT INTO idempotency_key (api_key_id, key, route, body_sha256, at) VALUES ($1, $2, $3, $4, $6)
+		ON CONFLICT (api_key_id, key) DO UPDATE SET at = excluded.at
+			WHERE idempotency_key.status IS NULL AND idempotency_key.at < excluded.at - $5::interval
 			AND idempotency_key.route = excluded.route AND idempotency_key.body_sha256 = excluded.body_sha256`,
-		i.APIKeyID, i.Key, i.Route, i.Body, abandonedAfter)
+		i.APIKeyID, i.Key, i.Route, i.Body, abandonedAfter, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("claiming an idempotency key: %w", err)
 	}

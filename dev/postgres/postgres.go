@@ -41,6 +41,8 @@ type Options struct {
 	// Settings are added to the server's configuration; they win over Scrip's own.
 	// https://www.postgresql.org/docs/current/runtime-config.html
 	Settings map[string]string
+	// Environment is added to the server's, as NAME=value.
+	Environment []string
 	Log      *slog.Logger // progress; nil: none
 }
 
@@ -106,8 +108,12 @@ func StartOwn(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var environment []string // the parent's
+	if len(o.Environment) > 0 {
+		environment = append(os.Environ(), o.Environment...)
+	}
 	p, err := process.Start(process.Command{
-		Name: "Postgres", Path: filepath.Join(c.bin, "postgres"), Args: arguments(c.data, port, o.Settings), Dir: "/",
+		Name: "Postgres", Env: environment, Path: filepath.Join(c.bin, "postgres"), Args: arguments(c.data, port, o.Settings), Dir: "/",
 		LogFile: filepath.Join(o.Dir, "server.log"), PIDFile: pidFile,
 		StopSignal: syscall.SIGINT, // fast shutdown: end sessions, write a checkpoint
 		Account:    c.account,

@@ -1,0 +1,65 @@
+package worst
+
+import (
+	"math/rand/v2"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/dev/sandbox"
+)
+
+// faults is every way in which a vendor's answer, or what it tells later, goes
+// wrong. None of them lies about having taken nothing.
+var faults = map[string]sandbox.Fault{
+	"5xx after accepting":        {Kind: sandbox.FaultStatus, Status: 500, Accept: true},
+	"502 after accepting":        {Kind: sandbox.FaultStatus, Status: 502, Accept: true},
+	"503 after accepting":        {Kind: sandbox.FaultStatus, Status: 503, Accept: true},
+	"5xx":                        {Kind: sandbox.FaultStatus, Status: 500},
+	"503 with Retry-After":       {Kind: sandbox.FaultStatus, Status: 503, RetryAfter: 7},
+	"refused":                    {Kind: sandbox.FaultStatus, Status: 400},
+	"the key is not taken":       {Kind: sandbox.FaultStatus, Status: 401},
+	"time-out":                   {Kind: sandbox.FaultTimeout},
+	"time-out after accepting":   {Kind: sandbox.FaultTimeout, Accept: true},
+	"reset":                      {Kind: sandbox.FaultReset},
+	"reset after accepting":      {Kind: sandbox.FaultReset, Accept: true},
+	"truncated":                  {Kind: sandbox.FaultTruncated},
+	"answered twice":             {Kind: sandbox.FaultTwice},
+	"body doubled":               {Kind: sandbox.FaultDoubled},
+	"a page instead":             {Kind: sandbox.FaultHTML},
+	"a page after accepting":     {Kind: sandbox.FaultHTML, Accept: true},
+	"a page and 502":             {Kind: sandbox.FaultHTML, Status: 502},
+	"a page and 502, accepted":   {Kind: sandbox.FaultHTML, Status: 502, Accept: true},
+	"429":                        {Kind: sandbox.FaultStatus, Status: 429},
+	"429 with Retry-After":       {Kind: sandbox.FaultStatus, Status: 429, RetryAfter: 7},
+	"429 with a date":            {Kind: sandbox.FaultStatus, Status: 429, RetryAfter: 7, RetryDate: true},
+	"webhooks duplicated":        {Kind: sandbox.FaultDuplicate},
+	"webhooks lost":              {Kind: sandbox.FaultSilent},
+	"webhooks reordered":         {Kind: sandbox.FaultReordered},
+	"webhooks late":              {Kind: sandbox.FaultLate, DelayMS: 400},
+	"webhooks before the answer": {Kind: sandbox.FaultEarly},
+}
+
+// lookups is how Twilio's list goes wrong while it is asked for a message.
+var lookups = map[string]sandbox.Fault{
+	"list: 500":          {Kind: sandbox.FaultStatus, Status: 500, Lookups: true},
+	"list: 429":          {Kind: sandbox.FaultStatus, Status: 429, RetryAfter: 3, Lookups: true},
+	"list: time-out":     {Kind: sandbox.FaultTimeout, Lookups: true},
+	"list: truncated":    {Kind: sandbox.FaultTruncated, Lookups: true},
+	"list: twice":        {Kind: sandbox.FaultTwice, Lookups: true},
+	"list: body doubled": {Kind: sandbox.FaultDoubled, Lookups: true},
+	"list: a page":       {Kind: sandbox.FaultHTML, Lookups: true},
+}
+
+var vendors = map[string]string{"email": "sendgrid", "sms": "twilio"}
+
+// set lets a fault meet the next requests, webhooks or messages of a channel.
+func (w *world) set(channel string, f sandbox.Fault, times int) {
+	w.Helper()
+	f.Vendor, f.Times = vendors[channel], times
+	require.NoError(w, w.sandbox.SetFault(f))
+}
+
+// pick gives any one of them.
+func pick[T any](dice *rand.Rand, some map[string]T, names []string) T {
+	return some[names[dice.IntN(len(names))]]
+}
