@@ -282,7 +282,7 @@ func (r *records) text() string {
 // noLeak fails where an answer tells of the inside.
 func noLeak(t testing.TB, what string, r reply) {
 	t.Helper()
-	for _, inside := range []string{"SQLSTATE", "ERROR:", "pgx", "goroutine", "runtime error", "panic", ".go:", "syntax error at", "scrip.dev/", "violates", "invalid byte sequence", "encoding/json", "unmarshal"} {
+	for _, inside := range []string{"SQLSTATE", "ERROR:", "pgx/", "pgconn", "goroutine", "runtime error", "panic:", ".go:", "syntax error at", "scrip.dev/", "violates", "invalid byte sequence", "encoding/json", "unmarshal"} {
 		require.NotContains(t, r.body, inside, "%s: the answer tells of the inside", what)
 	}
 }
