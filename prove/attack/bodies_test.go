@@ -78,9 +78,11 @@ func TestBodies_LargerThanARouteTakesAreRefused(t *testing.T) {
 			got := at.pour(a, limit+1, chunked)
 			require.Equal(t, http.StatusRequestEntityTooLarge, got.status, "%s, chunked %v: %s", a.name, chunked, got.body)
 			require.Equal(t, "body_too_large", got.code(), a.name)
-			within := at.pour(a, limit-1, chunked)
-			require.NotEqual(t, http.StatusRequestEntityTooLarge, within.status, "%s takes less than it says", a.name)
-			tried += 2
+			tried++
+			if limit == 1<<20 || proof.Full() {
+				within := at.pour(a, limit-1, chunked)
+				require.NotEqual(t, http.StatusRequestEntityTooLarge, within.status, "%s takes less than it says", a.name)
+			}
 		}
 	}
 	for _, s := range at.signers() {
@@ -91,7 +93,7 @@ func TestBodies_LargerThanARouteTakesAreRefused(t *testing.T) {
 		}
 	}
 	require.Equal(t, before, at.everything())
-	require.Greater(t, tried, 60)
+	require.Greater(t, tried, 30)
 }
 
 // deep nests a JSON value.
@@ -217,7 +219,7 @@ func TestBodies_ThatAreCompressedAreNeverInflated(t *testing.T) {
 	require.Less(t, bomb.Len(), 200<<10)
 	before := at.everything()
 	memory := allocated()
-	for _, encoding := range []string{"gzip", "deflate", "br", "zstd", "x-gzip", "GZIP", "identity, gzip", "gzip, gzip"} {
+	for _, encoding := range proof.Size([]string{"gzip", "br"}, []string{"gzip", "deflate", "br", "zstd", "x-gzip", "GZIP", "identity, gzip", "gzip, gzip"}) {
 		for _, a := range at.described(f) {
 			if a.body != "" {
 				c := a.call
