@@ -30,6 +30,9 @@ func Parse(file string, src []byte) (*File, Problems) {
 	}
 	var problems Problems
 	docs := splitDocuments(string(src))
+	if len(docs) > maxDocuments {
+		return f, Problems{{Pos: Pos{file, docs[maxDocuments].lines, 1}, Message: fmt.Sprintf("the file is too large: at most %d documents", maxDocuments)}}
+	}
 	found := 0
 	for _, doc := range docs {
 		root, err := parseYAML(file, doc)

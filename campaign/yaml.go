@@ -4,9 +4,13 @@ import "strings"
 
 // Bounds of a file, so that no input can exhaust the parser.
 const (
-	maxFileSize = 1 << 20 // bytes
-	maxDepth    = 64      // nested mappings and lists
-	maxNodes    = 50_000  // values of one document, aliases followed
+	maxFileSize  = 1 << 20   // bytes
+	maxDocuments = 1000      // of one file
+	maxDocument  = 128 << 10 // bytes of one
+	maxDepth     = 64        // nested mappings and lists
+	maxNodes     = 50_000    // values of one document, aliases followed
+	maxLines     = 2_000     // of one document
+	maxMarks     = 5_000     // characters of one document that may divide values
 )
 
 // kind is what a YAML value is.

@@ -38,8 +38,8 @@ func parseYAML(file string, doc document) (root *node, err error) {
 			root, err = nil, &syntaxError{top, "this document is not valid YAML"}
 		}
 	}()
-	if line := tooDeep(doc.text); line > 0 {
-		return nil, &syntaxError{Pos{file, doc.lines + line, 1}, fmt.Sprintf("nested more than %d levels deep", maxDepth)}
+	if what, line := tooMuch(doc.text); what != "" {
+		return nil, &syntaxError{Pos{file, doc.lines + line, 1}, what}
 	}
 	parsed, err := parser.ParseBytes([]byte(doc.text), 0)
 	if err != nil {
@@ -59,25 +59,41 @@ func parseYAML(file string, doc document) (root *node, err error) {
 	return root, nil
 }
 
-// tooDeep finds the first line whose brackets or list dashes nest deeper than
-// the parser should be asked to follow; 0 if there is none.
-func tooDeep(text string) int {
-	depth := 0
+// tooMuch says what of a document the parser should not be asked to follow, and
+// in which line: it recurses into each nested value, and its time grows with the
+// square of a mapping's keys and worse. "" if there is nothing.
+func tooMuch(text string) (what string, line int) {
+	if len(text) > maxDocument {
+		return fmt.Sprintf("a document is larger than %d kB", maxDocument>>10), 1
+	}
+	depth, marks := 0, 0
 	for i, line := range strings.Split(text, "\n") {
-		dashes := strings.Count(line, "- ") + strings.Count(line, "? ")
+		if i >= maxLines {
+			return fmt.Sprintf("more than %d lines in a document", maxLines), i + 1
+		}
+		dashes, last := 0, ' '
 		for _, c := range line {
+			if (c == ' ' || c == '\t') && (last == '-' || last == '?') {
+				dashes++
+			}
+			last = c
 			switch c {
 			case '[', '{':
 				depth++
 			case ']', '}':
 				depth = max(0, depth-1)
+			case ',', ':', '&', '*', '!', '%':
+				marks++
+			}
+			if depth > 4*maxDepth || dashes > 4*maxDepth {
+				return fmt.Sprintf("nested more than %d levels deep", maxDepth), i + 1
 			}
 		}
-		if depth > 4*maxDepth || dashes > 4*maxDepth {
-			return i + 1
+		if marks > maxMarks {
+			return "too many values in a document", i + 1
 		}
 	}
-	return 0
+	return "", 0
 }
 
 // syntax words an error of the YAML library.

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,8 +27,11 @@ type Config struct {
 	Currency  string // ISO 4217; the currency of numbers in expressions
 	PublicURL string // where vendors and readers of e-mails reach the starter; no trailing slash
 	Listen    string // host:port of the starter
-	Database  Database
-	Worker    Worker
+	// TrustedProxies are those whose X-Forwarded-For is believed; none by default.
+	TrustedProxies []netip.Prefix
+	MaxConnections int // how many the starter keeps open at once
+	Database       Database
+	Worker         Worker
 	// KeepBodies is how long vendors' payloads are kept after they came in.
 	KeepBodies time.Duration
 	// ClockHour is how long an hour takes. Anything but an hour is a clock for
@@ -111,13 +115,14 @@ func defaults() *Config {
 			CallTimeout: 15 * time.Second, ReportTimeout: 5 * time.Second, StepTimeout: 30 * time.Second,
 			VendorBackoff: 5 * time.Second, SettlePause: 30 * time.Second,
 		},
-		KeepBodies:  30 * 24 * time.Hour,
-		ClockHour:   time.Hour,
-		QuietHours:  map[string]string{"sms": "21:00-08:00", "whatsapp": "21:00-08:00"},
-		Teams:       map[string]Team{},
-		Defaults:    map[string]string{},
-		Connections: map[string]Connection{},
-		positions:   map[string]campaign.Pos{},
+		MaxConnections: 4096,
+		KeepBodies:     30 * 24 * time.Hour,
+		ClockHour:      time.Hour,
+		QuietHours:     map[string]string{"sms": "21:00-08:00", "whatsapp": "21:00-08:00"},
+		Teams:          map[string]Team{},
+		Defaults:       map[string]string{},
+		Connections:    map[string]Connection{},
+		positions:      map[string]campaign.Pos{},
 	}
 }
 

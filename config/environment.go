@@ -60,6 +60,10 @@ var overrides = []struct {
 	{"SCRIP_CURRENCY", "currency", func(c *Config, v string) error { c.Currency = v; return nil }},
 	{"SCRIP_PUBLIC_URL", "public_url", func(c *Config, v string) error { c.PublicURL = v; return nil }},
 	{"SCRIP_LISTEN", "listen", func(c *Config, v string) error { c.Listen = v; return nil }},
+	{"SCRIP_TRUSTED_PROXIES", "trusted_proxies", func(c *Config, v string) error {
+		return setProxies(c, strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' }))
+	}},
+	{"SCRIP_MAX_CONNECTIONS", "max_connections", func(c *Config, v string) error { return setNumber(&c.MaxConnections, v) }},
 	{"SCRIP_WORKER_LISTEN", "worker.listen", func(c *Config, v string) error { c.Worker.Listen = v; return nil }},
 	{"SCRIP_WORKER_CALL_TIMEOUT", "worker.call_timeout", func(c *Config, v string) error { return setDuration(&c.Worker.CallTimeout, v) }},
 	{"SCRIP_WORKER_REPORT_TIMEOUT", "worker.report_timeout", func(c *Config, v string) error { return setDuration(&c.Worker.ReportTimeout, v) }},
@@ -69,12 +73,16 @@ var overrides = []struct {
 	{"SCRIP_KEEP_BODIES", "keep_bodies", func(c *Config, v string) error { return setDuration(&c.KeepBodies, v) }},
 	{"SCRIP_CLOCK_HOUR", "clock.hour", func(c *Config, v string) error { return setDuration(&c.ClockHour, v) }},
 	{"DATABASE_URL", "database.url", func(c *Config, v string) error { c.Database.URL = integrations.Secret(v); return nil }},
-	{"SCRIP_DATABASE_MAX_CONNECTIONS", "database.max_connections", func(c *Config, v string) (err error) {
-		if c.Database.MaxConnections, err = strconv.Atoi(v); err != nil {
-			return fmt.Errorf("%q is not a number", v)
-		}
-		return nil
-	}},
+	{"SCRIP_DATABASE_MAX_CONNECTIONS", "database.max_connections", func(c *Config, v string) error { return setNumber(&c.Database.MaxConnections, v) }},
+}
+
+func setNumber(into *int, text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a number", text)
+	}
+	*into = n
+	return nil
 }
 
 func (c *Config) override(env func(string) string) Problems {

@@ -17,12 +17,22 @@ var rootKeys map[string]key
 
 func init() {
 	rootKeys = map[string]key{
-		"project":     text(func(c *Config) *string { return &c.Project }),
-		"time_zone":   text(func(c *Config) *string { return &c.TimeZone }),
-		"currency":    text(func(c *Config) *string { return &c.Currency }),
-		"public_url":  text(func(c *Config) *string { return &c.PublicURL }),
-		"listen":      text(func(c *Config) *string { return &c.Listen }),
-		"keep_bodies": duration(func(c *Config) *time.Duration { return &c.KeepBodies }),
+		"project":    text(func(c *Config) *string { return &c.Project }),
+		"time_zone":  text(func(c *Config) *string { return &c.TimeZone }),
+		"currency":   text(func(c *Config) *string { return &c.Currency }),
+		"public_url": text(func(c *Config) *string { return &c.PublicURL }),
+		"listen":     text(func(c *Config) *string { return &c.Listen }),
+		"trusted_proxies": func(r *reader, path string, value ast.Node) {
+			var list []string
+			if !r.decode(path, value, &list) {
+				return
+			}
+			if err := setProxies(r.config, list); err != nil {
+				r.report(path, posOf(value), "%s", err)
+			}
+		},
+		"max_connections": number(func(c *Config) *int { return &c.MaxConnections }),
+		"keep_bodies":     duration(func(c *Config) *time.Duration { return &c.KeepBodies }),
 		"database": mapping(map[string]key{
 			"url": func(r *reader, path string, value ast.Node) {
 				var url string

@@ -23,6 +23,9 @@ var (
 // reserved are names of connections that are Scrip's own.
 var reserved = []string{"api", "scrip", "manual"}
 
+// leastConnections leaves room for a proxy's own pool and a few vendors at once.
+const leastConnections = 16
+
 // Validate gives all that is wrong with the settings themselves. What a vendor
 // demands is checked when the connections are opened.
 func (c *Config) Validate() Problems {
@@ -35,6 +38,7 @@ func (c *Config) Validate() Problems {
 	v.check(err == nil && (public.Scheme == "https" || public.Scheme == "http") && public.Host != "" && public.RawQuery == "",
 		"public_url", "%q is not an address; write one such as https://scrip.example.com", c.PublicURL)
 	v.address("listen", c.Listen)
+	v.check(c.MaxConnections >= leastConnections, "max_connections", "must be at least %d", leastConnections)
 	if c.Worker.Listen != "" {
 		v.address("worker.listen", c.Worker.Listen)
 	}

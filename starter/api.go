@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -56,7 +55,7 @@ func New(deps Deps) http.Handler {
 		mux.Handle(pattern, handler)
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/docs", http.StatusFound) })
-	return observed(routed(mux), deps.Log, deps.Metrics)
+	return observed(addressed(unencoded(routed(mux)), deps.Config.TrustedProxies), deps.Log, deps.Metrics)
 }
 
 func (a *api) register() {
@@ -77,10 +76,8 @@ func (a *api) register() {
 	a.doctorRoutes()
 }
 
-const (
-	maxBody     = 1 << 20 // bytes of a JSON body, unless its route says more
-	bodyTimeout = 30 * time.Second
-)
+// maxBody is how large a JSON body may be in bytes, unless its route says more.
+const maxBody = 1 << 20
 
 // handle registers one route: its scope is part of the description, its errors
 // become problems.
@@ -92,9 +89,7 @@ func handle[I, O any](a *api, scope string, op huma.Operation, handler func(cont
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
-	if op.BodyReadTimeout == 0 {
-		op.BodyReadTimeout = bodyTimeout
-	}
+	op.BodyReadTimeout = -1 // Limits hold for every route, and the framework would keep its own time
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
@@ -16,22 +14,15 @@ import (
 
 // CodePath is a path with a code in it.
 type CodePath struct {
-	Code   string `path:"code" maxLength:"200" doc:"the code, in any case of letters"`
-	Shop   string `query:"shop" maxLength:"40" doc:"the connection of the shop that asks; default: any"`
-	remote string
-}
-
-// Resolve notes who asks, for the guesses.
-func (c *CodePath) Resolve(ctx huma.Context) []error {
-	c.remote = ctx.RemoteAddr()
-	return nil
+	Code string `path:"code" maxLength:"200" doc:"the code, in any case of letters"`
+	Shop string `query:"shop" maxLength:"40" doc:"the connection of the shop that asks; default: any"`
 }
 
 func (a *api) codeRoutes() {
 	const tag = "Codes"
 	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/codes/{code}", "show-code", tag, "Show everything that happened to a code"), a.showCode)
 	handle(a, store.ScopeCodes, describe(op(http.MethodGet, "/v1/codes/{code}/validate", "validate-code", tag, "Could the code be used now?"),
-		"Always 200; `valid` and `reason` tell. Codes that don't exist cost a budget of misses for each key and address."), a.validateCode)
+		"Always 200; `valid` and `reason` tell. Codes that don't exist cost their address and their key one of a few misses."), a.validateCode)
 	handle(a, store.ScopeCodes, creates(describe(op(http.MethodPost, "/v1/codes/{code}/hold", "hold-code", tag, "Set a code aside for a checkout"),
 		"Nobody else can use it meanwhile. The same reference again extends the hold."), http.StatusOK), a.holdCode)
 	handle(a, store.ScopeCodes, creates(op(http.MethodPost, "/v1/codes/{code}/release", "release-code", tag, "End a hold before its time"), http.StatusOK), a.releaseCode)
@@ -56,7 +47,7 @@ func (a *api) use(ctx context.Context, in CodePath, who Who, order *orderBody, r
 }
 
 func (a *api) showCode(ctx context.Context, in *struct{ CodePath }) (*answer[codeHistory], error) {
-	history, err := guarded(a, ctx, in.CodePath, func() (*store.CodeHistory, error) { return a.Store.Code(ctx, in.Shop, in.Code) })
+	history, err := guarded(a, ctx, func() (*store.CodeHistory, error) { return a.Store.Code(ctx, in.Shop, in.Code) })
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +69,7 @@ func (a *api) validateCode(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	standing, err := guarded(a, ctx, in.CodePath, func() (store.CodeStanding, error) { return a.Store.Validate(ctx, use) })
+	standing, err := guarded(a, ctx, func() (store.CodeStanding, error) { return a.Store.Validate(ctx, use) })
 	var told *Problem
 	if errors.As(err, &told) && told.Status != http.StatusTooManyRequests {
 		return reply(validity{Reason: told.Code, Detail: told.Detail})
@@ -113,7 +104,7 @@ func (a *api) holdCode(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	until, err := guarded(a, ctx, in.CodePath, func() (time.Time, error) { return a.Store.Hold(ctx, use, length) })
+	until, err := guarded(a, ctx, func() (time.Time, error) { return a.Store.Hold(ctx, use, length) })
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +118,7 @@ func (a *api) releaseCode(ctx context.Context, in *struct {
 	}
 }) (*answer[released], error) {
 	use := store.Use{Code: in.Code, Realm: in.Shop, Reference: in.Body.Reference}
-	_, err := guarded(a, ctx, in.CodePath, func() (struct{}, error) { return struct{}{}, a.Store.ReleaseHold(ctx, use) })
+	_, err := guarded(a, ctx, func() (struct{}, error) { return struct{}{}, a.Store.ReleaseHold(ctx, use) })
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +133,7 @@ func (a *api) redeemCode(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	done, err := guarded(a, ctx, in.CodePath, func() (store.Redemption, error) { return a.Store.Redeem(ctx, use) })
+	done, err := guarded(a, ctx, func() (store.Redemption, error) { return a.Store.Redeem(ctx, use) })
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +150,7 @@ func (a *api) rollBackCode(ctx context.Context, in *struct {
 		Order string `json:"order" minLength:"1" maxLength:"200" doc:"the shop's order id"`
 	}
 }) (*answer[rolledBack], error) {
-	undone, err := guarded(a, ctx, in.CodePath, func() ([]store.Redemption, error) {
+	undone, err := guarded(a, ctx, func() ([]store.Redemption, error) {
 		return a.Store.Unredeem(ctx, store.RollBackRequest{Realm: in.Shop, OrderKey: in.Body.Order, Code: in.Code})
 	})
 	if err != nil {
@@ -173,7 +164,7 @@ func (a *api) rollBackCode(ctx context.Context, in *struct {
 }
 
 func (a *api) withdrawCode(ctx context.Context, in *struct{ CodePath }) (*answer[withdrawn], error) {
-	codes, err := guarded(a, ctx, in.CodePath, func() ([]store.ShopCode, error) { return a.Store.WithdrawCode(ctx, in.Shop, in.Code) })
+	codes, err := guarded(a, ctx, func() ([]store.ShopCode, error) { return a.Store.WithdrawCode(ctx, in.Shop, in.Code) })
 	if err != nil {
 		return nil, err
 	}

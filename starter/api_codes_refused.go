@@ -4,22 +4,21 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"scrip.dev/scrip/store"
 )
 
-// guarded runs a look-up of a code within the caller's budget of misses.
-func guarded[T any](a *api, ctx context.Context, in CodePath, look func() (T, error)) (T, error) {
-	who, now := caller(keyOf(ctx).ID, in.remote), time.Now()
-	if err := a.guesses.allow(who, now); err != nil {
-		var none T
-		return none, err
-	}
-	out, err := look()
-	var refused *store.Refused
-	if errors.Is(err, store.ErrNotFound) || (errors.As(err, &refused) && refused.Reason == store.ReasonNotFound) {
-		a.guesses.missed(who, now)
+// guarded runs a look-up of a code within what the caller may miss.
+func guarded[T any](a *api, ctx context.Context, look func() (T, error)) (T, error) {
+	var out T
+	var err error
+	refused := a.guesses.look(ctx, keyOf(ctx).ID, addressOf(ctx), func() (exists bool) {
+		out, err = look()
+		var told *store.Refused
+		return !errors.Is(err, store.ErrNotFound) && (!errors.As(err, &told) || told.Reason != store.ReasonNotFound)
+	})
+	if refused != nil {
+		return out, refused
 	}
 	return out, refusal(err)
 }

@@ -80,17 +80,20 @@ func (a *api) assign(ctx context.Context, in *assignInput) (*answer[assigned], e
 	if key == "" {
 		key = store.NewID(store.EventID)
 	}
+	// Before a contact is made: a request that is refused leaves nothing behind.
+	if _, err := a.Store.Coupon(ctx, a.Store.Pool, in.Name); err != nil {
+		return nil, err
+	}
+	validFor, err := validityOf(in.Body.ValidFor)
+	if err != nil {
+		return nil, err
+	}
 	contact, err := a.identify(ctx, in.Body.Who, true)
 	if err != nil {
 		return nil, err
 	}
-	claim := store.Claim{Key: "api:" + keyOf(ctx).ID + "/" + in.Name + "/" + key, Coupon: in.Name, Set: in.Body.Set, ContactID: contact, Clock: a.Clock, Zone: a.Config.Zone()}
-	if in.Body.ValidFor != "" {
-		if claim.ValidFor, err = campaign.ParseDuration(in.Body.ValidFor); err != nil || claim.ValidFor <= 0 {
-			return nil, problem(http.StatusUnprocessableEntity, "invalid_request", "valid_for is a duration such as 36h, 7d or 2w")
-		}
-		claim.ValidForDays = inDays(in.Body.ValidFor)
-	}
+	claim := store.Claim{Key: "api:" + keyOf(ctx).ID + "/" + in.Name + "/" + key, Coupon: in.Name, Set: in.Body.Set, ContactID: contact, Clock: a.Clock, Zone: a.Config.Zone(),
+		ValidFor: validFor, ValidForDays: validFor > 0 && inDays(in.Body.ValidFor)}
 	begun := time.Now()
 	result, err := a.Store.Claim(ctx, claim)
 	if err != nil {
@@ -117,6 +120,18 @@ func (a *api) assign(ctx context.Context, in *assignInput) (*answer[assigned], e
 		return nil, err
 	}
 	return reply(assigned{code.Coupon, code.Set, code.Code, optional(code.ExpiresAt), code.ContactID})
+}
+
+// validityOf reads valid_for; 0 is the coupon's own.
+func validityOf(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	validFor, err := campaign.ParseDuration(text)
+	if err != nil || validFor <= 0 {
+		return 0, problem(http.StatusUnprocessableEntity, "invalid_request", "valid_for is a duration such as 36h, 7d or 2w")
+	}
+	return validFor, nil
 }
 
 // inDays says whether a duration was written in days or weeks alone: such a

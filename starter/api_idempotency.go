@@ -136,18 +136,21 @@ func replayable(body io.ReadCloser, limit int64) (io.ReadCloser, []byte, error) 
 	var memory bytes.Buffer
 	n, err := io.CopyN(&memory, limited, memoryBody)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, problem(http.StatusBadRequest, "malformed_request", "the body broke off; send it again")
+		return nil, nil, brokenBody(err)
 	}
 	if n < memoryBody {
 		return io.NopCloser(&memory), hash.Sum(nil), nil
 	}
+	arriving := &arrivingBody{Reader: limited}
 	file, err := os.CreateTemp("", "scrip-body-*")
 	if err != nil {
 		return nil, nil, fmt.Errorf("setting a body aside: %w", err)
 	}
 	spooled := &spooledBody{file}
-	more, err := io.Copy(file, io.MultiReader(&memory, limited))
+	more, err := io.Copy(file, io.MultiReader(&memory, arriving))
 	switch {
+	case arriving.err != nil:
+		err = brokenBody(arriving.err)
 	case err != nil:
 		err = fmt.Errorf("setting a body aside: %w", err)
 	case more > limit:
@@ -161,6 +164,29 @@ func replayable(body io.ReadCloser, limit int64) (io.ReadCloser, []byte, error) 
 		return nil, nil, err
 	}
 	return spooled, hash.Sum(nil), nil
+}
+
+// arrivingBody remembers that it was the body that failed, and not the disk.
+type arrivingBody struct {
+	io.Reader
+	err error
+}
+
+func (b *arrivingBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+// brokenBody tells of a body that didn't come to its end.
+func brokenBody(err error) *Problem {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		known := frameworkCodes[http.StatusRequestTimeout]
+		return problem(http.StatusRequestTimeout, known.code, "%s", known.detail)
+	}
+	return problem(http.StatusBadRequest, "malformed_request", "the body broke off; send it again")
 }
 
 // spooledBody removes its file when it is closed.

@@ -92,6 +92,9 @@ func importProblem(err error) error {
 	case errors.As(err, &tooLarge):
 		known := frameworkCodes[http.StatusRequestEntityTooLarge]
 		return problem(http.StatusRequestEntityTooLarge, known.code, "%s; what came before is imported", known.detail)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		slow := brokenBody(err)
+		return problem(slow.Status, slow.Code, "%s; what came before is imported", slow.Detail)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return problem(http.StatusUnprocessableEntity, "unreadable_file", "the file breaks off in the middle; what came before is imported, and importing the whole file adds the rest")
 	case errors.Is(err, store.ErrNotFound), errors.As(err, &database), errors.As(err, &unreachable), errors.Is(err, context.Canceled), errors.Is(err, os.ErrPermission):

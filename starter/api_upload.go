@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -23,7 +22,6 @@ type Upload struct {
 func (u *Upload) Resolve(ctx huma.Context) []error {
 	u.reader = http.MaxBytesReader(nil, io.NopCloser(ctx.BodyReader()), maxImport)
 	u.kind, _, _ = mime.ParseMediaType(ctx.Header("Content-Type"))
-	_ = ctx.SetReadDeadline(time.Time{}) // an import takes as long as it takes
 	return nil
 }
 

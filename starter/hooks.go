@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,9 +20,8 @@ import (
 
 // Defaults of Hooks.
 const (
-	DefaultMaxBody     = 1 << 20 // bytes
-	DefaultReadTimeout = 15 * time.Second
-	retryAfter         = 10 // seconds, while the database is away
+	DefaultMaxBody = 1 << 20 // bytes
+	retryAfter     = 10      // seconds, while the database is away
 )
 
 // Sources finds the connection whose webhooks come in under a name; an error says
@@ -40,14 +40,13 @@ type KeySigner interface {
 // Hooks takes vendors' webhooks in at /hooks/{connection} and
 // /hooks/{connection}/{topic}. It answers 2xx only after the webhook is committed.
 type Hooks struct {
-	Inbox       *Inbox
-	Sources     Sources
-	PublicURL   *url.URL      // where the world reaches this process; vendors sign it
-	MaxBody     int64         // bytes; 0 is DefaultMaxBody
-	ReadTimeout time.Duration // of a body; 0 is DefaultReadTimeout
-	Metrics     *InboxMetrics
-	Log         *slog.Logger
-	Now         func() time.Time
+	Inbox     *Inbox
+	Sources   Sources
+	PublicURL *url.URL // where the world reaches this process; vendors sign it
+	MaxBody   int64    // bytes; 0 is DefaultMaxBody
+	Metrics   *InboxMetrics
+	Log       *slog.Logger
+	Now       func() time.Time
 }
 
 // Mounts are the two addresses, for Deps.
@@ -102,7 +101,7 @@ func (h *Hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, source, request)
 }
 
-// read takes the whole body, bounded in size and time.
+// read takes the whole body, bounded in size; the server bounds it in time.
 func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (integrations.Request, error) {
 	request := integrations.Request{Method: r.Method, URL: h.publicURL(r), Topic: r.PathValue("topic"), Header: r.Header, At: h.Now()}
 	switch r.Method {
@@ -113,14 +112,7 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request) (integrations.Reque
 		w.Header().Set("Allow", "POST")
 		return request, errMethod
 	}
-	limit, timeout := h.MaxBody, h.ReadTimeout
-	if limit == 0 {
-		limit = DefaultMaxBody
-	}
-	if timeout == 0 {
-		timeout = DefaultReadTimeout
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout)) // not every writer can; the server's own time-out remains
+	limit := cmp.Or(h.MaxBody, DefaultMaxBody)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var large *http.MaxBytesError
 	switch {

@@ -14,7 +14,7 @@ import (
 // ServeMetrics serves a worker's /metrics, /healthz and /readyz on addr until ctx
 // ends. A worker is ready while the database and Temporal answer.
 func ServeMetrics(ctx context.Context, addr string, metrics *Metrics, s *store.Store, temporal client.Client, log *slog.Logger) error {
-	return Serve(ctx, addr, workerHandler(metrics, s, temporal), log, nil)
+	return Serve(ctx, addr, workerHandler(metrics, s, temporal), Limits{}, log, nil)
 }
 
 func workerHandler(metrics *Metrics, s *store.Store, temporal client.Client) http.Handler {

@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 type RunOptions struct {
 	Listen string         // host:port; "" takes the configured one
 	Ready  func(net.Addr) // called once requests are answered; may be nil
+	Limits Limits         // Connections: zero takes the configured number
 }
 
 // Run answers webhooks and the API and dispatches what came in, until ctx ends;
@@ -53,7 +55,9 @@ func Run(ctx context.Context, deps Deps, options RunOptions) error {
 	if listen == "" {
 		listen = deps.Config.Listen
 	}
-	return Serve(ctx, listen, New(deps), deps.Log, func(at net.Addr) {
+	limits := options.Limits
+	limits.Connections = cmp.Or(limits.Connections, deps.Config.MaxConnections)
+	return Serve(ctx, listen, New(deps), limits, deps.Log, func(at net.Addr) {
 		go reconcile(ctx, deps)
 		if options.Ready != nil {
 			options.Ready(at)

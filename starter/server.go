@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 120 * time.Second
-	shutdownTimeout   = 20 * time.Second
-	maxHeader         = 64 << 10
+	shutdownTimeout = 20 * time.Second
+	maxHeader       = 64 << 10
 )
 
 type requestIDKey struct{}
@@ -42,7 +40,7 @@ func observed(next http.Handler, log *slog.Logger, metrics *Metrics) http.Handle
 			id = hex.EncodeToString(random[:])
 		}
 		w.Header().Set("X-Request-Id", id)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		setSafeHeaders(w.Header())
 		ctx, span := startSpan(context.WithValue(r.Context(), requestIDKey{}, id), r)
 		r = r.WithContext(ctx)
 		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -59,7 +57,7 @@ func observed(next http.Handler, log *slog.Logger, metrics *Metrics) http.Handle
 			}
 			took := time.Since(begun)
 			endSpan(span, route(r), answer.status)
-			metrics.request(route(r), r.Method, answer.status, took)
+			metrics.request(route(r), method(r), answer.status, took)
 			log.DebugContext(ctx, "request", "request", id, "method", r.Method, "route", route(r), "status", answer.status, "took", took)
 		}()
 		next.ServeHTTP(answer, r)
@@ -72,6 +70,24 @@ func route(r *http.Request) string {
 		return "none"
 	}
 	return r.Pattern
+}
+
+// setSafeHeaders are those of every answer. Pages that show more say so themselves;
+// addresses hold codes and tokens, so none is told to where a link leads.
+func setSafeHeaders(header http.Header) {
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// method is the request's for the metrics: what the caller made up is one.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return r.Method
+	}
+	return "other"
 }
 
 // recorder notes the status of an answer.
@@ -98,16 +114,18 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Serve answers on addr until ctx ends, then lets the requests under way finish.
 // ready is called once the address is taken; it may be nil.
-func Serve(ctx context.Context, addr string, handler http.Handler, log *slog.Logger, ready func(net.Addr)) error {
+func Serve(ctx context.Context, addr string, handler http.Handler, limits Limits, log *slog.Logger, ready func(net.Addr)) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w; set `listen` in scrip.yaml or SCRIP_LISTEN to a free address", addr, err)
 	}
+	limits = limits.orDefaults()
 	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
+		Handler:           paced(handler, limits),
+		ReadHeaderTimeout: limits.Header,
+		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         newConnections(limits.Connections, log).changed,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)

@@ -33,7 +33,7 @@ func Audit(ctx context.Context, q Querier, actor, action, subject string, detail
 // the newest).
 func (s *Store) AuditTrail(ctx context.Context, before int64, limit int) ([]AuditEntry, error) {
 	rows, err := s.Pool.Query(ctx, `SELECT id, at, actor, action, subject, detail FROM audit
-		WHERE $1 = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
+		WHERE $1::bigint = 0 OR id < $1 ORDER BY id DESC LIMIT $2`, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit trail: %w", err)
 	}

@@ -31,10 +31,24 @@ const codeRowSelect = `SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.cou
 // A realm that isn't a shop's ("" or our own) looks everywhere. Unknown strings
 // and those of other shops are ErrNotFound alike.
 func findCode(ctx context.Context, q Querier, realm, code, lock string) (*codeRow, error) {
+	return findCodeAmong(ctx, q, allCodes, realm, code, lock)
+}
+
+// Among which codes one is looked up. Who asks whether a code can be used must not
+// be able to tell one that nobody was given from one that doesn't exist, not even
+// by the statements that are run for it.
+const (
+	allCodes   = ""
+	givenCodes = ` AND (cp.pool = 'shared'
+		OR EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL AND a.single_use)
+		OR EXISTS (SELECT 1 FROM redemption r WHERE r.batch_id = c.batch_id AND r.pos = c.pos))`
+)
+
+func findCodeAmong(ctx context.Context, q Querier, among, realm, code, lock string) (*codeRow, error) {
 	anywhere := realm == "" || realm == ConnectionAPI || realm == ConnectionScrip
 	var c codeRow
 	var validUntil *time.Time
-	err := q.QueryRow(ctx, codeRowSelect+`WHERE c.code_norm = $1 AND (c.realm = $2 OR c.realm = '' OR $3)
+	err := q.QueryRow(ctx, codeRowSelect+`WHERE c.code_norm = $1 AND (c.realm = $2 OR c.realm = '' OR $3)`+among+`
 		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, anywhere).
 		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -80,13 +81,13 @@ func (s *Store) NewKey(ctx context.Context, name string, scopes []string) (APIKe
 // where there is none that may be used. The comparison takes the same time
 // wherever the secrets differ.
 func (s *Store) Authenticate(ctx context.Context, secret string) (APIKey, error) {
-	if len(secret) > 2*secretLen {
-		return APIKey{}, ErrUnknownKey
+	if len(secret) != secretLen || !utf8.ValidString(secret) || strings.ContainsRune(secret, 0) {
+		return APIKey{}, ErrUnknownKey // none of ours, and perhaps no text that could be asked for
 	}
 	var key APIKey
 	var stored []byte
 	err := s.Pool.QueryRow(ctx, `SELECT id, name, prefix, sha256, scopes, created_at, revoked_at FROM api_key WHERE prefix = $1`,
-		secret[:min(prefixLen, len(secret))]).
+		strings.ToValidUTF8(secret[:prefixLen], "?")).
 		Scan(&key.ID, &key.Name, &key.Prefix, &stored, &key.Scopes, &key.CreatedAt, &key.RevokedAt)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return APIKey{}, fmt.Errorf("looking up a key: %w", err)

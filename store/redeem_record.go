@@ -52,7 +52,7 @@ func (s *Store) recordRedemption(ctx context.Context, tx pgx.Tx, use Use) (Redem
 	if err := s.takeUnheld(ctx, tx, use); err != nil {
 		return Redemption{}, "", err
 	}
-	st, err := s.standing(ctx, tx, use, true)
+	st, err := s.standing(ctx, tx, allCodes, use, true)
 	if err != nil {
 		return Redemption{}, "", err
 	}

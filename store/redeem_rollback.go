@@ -79,7 +79,7 @@ func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest
 	}
 	var undone []Redemption
 	for _, code := range codes {
-		st, err := s.standing(ctx, tx, Use{Code: code.Code, Realm: code.Realm}.normalised(), true)
+		st, err := s.standing(ctx, tx, allCodes, Use{Code: code.Code, Realm: code.Realm}.normalised(), true)
 		if err != nil {
 			return nil, err
 		}

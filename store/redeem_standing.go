@@ -8,19 +8,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// standing reads all that concerns a use. With lock, nobody else uses the code or
+// standing reads all that concerns a use of one of these codes. With lock, nobody else uses the code or
 // counts the coupon's uses until the transaction ends: first the code's row, then
 // the coupon's count, always in this order.
-func (s *Store) standing(ctx context.Context, q Querier, use Use, lock bool) (*standing, error) {
+func (s *Store) standing(ctx context.Context, q Querier, among string, use Use, lock bool) (*standing, error) {
 	codeLock, useLock := "", ""
 	if lock {
 		codeLock, useLock = " FOR NO KEY UPDATE OF c", " FOR NO KEY UPDATE"
 	}
-	code, err := findCode(ctx, q, use.Realm, use.Code, codeLock)
+	code, err := findCodeAmong(ctx, q, among, use.Realm, use.Code, codeLock)
 	if lock && errors.Is(err, ErrNotFound) {
 		// It may have gone back to the pool, to another place, while its lock was
 		// waited for.
-		code, err = findCode(ctx, q, use.Realm, use.Code, codeLock)
+		code, err = findCodeAmong(ctx, q, among, use.Realm, use.Code, codeLock)
 	}
 	if err != nil {
 		return nil, err

@@ -154,6 +154,9 @@ func (p *parsing) front(file, head string) front {
 	return f
 }
 
+// maxFront is the most that front matter has, in bytes.
+const maxFront = 4 << 10
+
 func decodeFront(head string, f *front) (err error) {
 	// The YAML library panics on some malformed inputs.
 	defer func() {
@@ -163,6 +166,9 @@ func decodeFront(head string, f *front) (err error) {
 	}()
 	if strings.TrimSpace(head) == "" {
 		return nil
+	}
+	if len(head) > maxFront {
+		return errors.New("front matter is too large") // for the library, which follows any nesting
 	}
 	if err := yaml.UnmarshalWithOptions([]byte(head), f, yaml.Strict()); err != nil {
 		return fmt.Errorf("reading front matter: %w", err)

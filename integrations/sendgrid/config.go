@@ -17,7 +17,11 @@ import (
 	"scrip.dev/scrip/integrations"
 )
 
-const kind = "sendgrid"
+const (
+	kind          = "sendgrid"
+	defaultMaxAge = 30 * 24 * time.Hour
+	longestMaxAge = 80 * 24 * time.Hour
+)
 
 // Descriptor is the vendor's entry in the catalogue.
 var Descriptor = integrations.Descriptor{
@@ -54,7 +58,8 @@ type Config struct {
 	// Webhooks. Without it no webhook is taken.
 	WebhookPublicKey string `yaml:"webhook_public_key"`
 	// MaxAge refuses webhooks signed longer ago. SendGrid sends one again for a
-	// day, so the default is 0: none are refused, they are deduplicated.
+	// day; the default of 30 days leaves room for more, and ends long before a
+	// webhook that came once is forgotten (90 days), so that none is taken twice.
 	MaxAge  time.Duration `yaml:"max_age"`
 	Region  string        `yaml:"region"`   // global (default) or eu
 	BaseURL string        `yaml:"base_url"` // another address of the API
@@ -85,8 +90,8 @@ func (c *Config) validate() error {
 	if c.ASMGroup < 0 {
 		p.Add("asm_group", "is negative; write the number of the unsubscribe group")
 	}
-	if c.MaxAge < 0 {
-		p.Add("max_age", "is negative; write a duration like 15m, or leave it out")
+	if c.MaxAge <= 0 || c.MaxAge > longestMaxAge {
+		p.Add("max_age", "lies outside of 0 to 80 days; write a duration like 15m, or leave it out")
 	}
 	if _, known := regions[c.Region]; !known {
 		p.Add("region", "is not known; write global or eu")
@@ -134,7 +139,7 @@ type connection struct {
 // New makes a connection: a Channel and Checker, and a Source too where the
 // webhook's public key is given.
 func New(s integrations.Settings) (any, error) {
-	c := &Config{Region: "global"}
+	c := &Config{Region: "global", MaxAge: defaultMaxAge}
 	if err := s.Decode(c); err != nil {
 		return nil, err
 	}

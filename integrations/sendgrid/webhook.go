@@ -34,7 +34,7 @@ type Events struct {
 var _ integrations.Source = (*Events)(nil)
 
 var errStale = &integrations.Refusal{Status: http.StatusUnauthorized, Code: integrations.ErrStale.Code,
-	Message: "the webhook was signed longer ago than the connection's max_age; raise it, or leave it out"}
+	Message: "the webhook was signed longer ago than the connection's max_age; raise it, where SendGrid was kept waiting for so long"}
 
 // Receive verifies the signature over timestamp and raw body, a trailing line
 // break included. One webhook holds many events and is sent again with the same
@@ -44,7 +44,7 @@ func (e *Events) Receive(r integrations.Request) (integrations.Receipt, error) {
 	if signature == "" || timestamp == "" {
 		return integrations.Receipt{}, integrations.ErrUnsigned
 	}
-	der, err := base64.StdEncoding.DecodeString(signature)
+	der, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil {
 		return integrations.Receipt{}, integrations.ErrSignature
 	}
@@ -59,7 +59,7 @@ func (e *Events) Receive(r integrations.Request) (integrations.Receipt, error) {
 		return integrations.Receipt{}, integrations.ErrSignature
 	}
 	sentAt := time.Unix(seconds, 0)
-	if e.maxAge > 0 && r.At.Sub(sentAt).Abs() > e.maxAge {
+	if r.At.Sub(sentAt).Abs() > e.maxAge {
 		return integrations.Receipt{}, errStale
 	}
 	if !json.Valid(r.Body) {

@@ -72,7 +72,7 @@ func (w *Webhooks) verify(signature string, body []byte) error {
 	if signature == "" {
 		return integrations.ErrUnsigned
 	}
-	given, err := base64.StdEncoding.DecodeString(signature)
+	given, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil {
 		return integrations.ErrSignature
 	}

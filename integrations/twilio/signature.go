@@ -20,7 +20,7 @@ const signatureHeader = "X-Twilio-Signature"
 //
 // https://www.twilio.com/docs/usage/webhooks/webhooks-security
 func signed(token, signature string, address *url.URL, params url.Values, body []byte) bool {
-	given, err := base64.StdEncoding.DecodeString(signature)
+	given, err := base64.StdEncoding.Strict().DecodeString(signature)
 	if err != nil || len(given) != sha1.Size {
 		return false
 	}
