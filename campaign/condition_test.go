@@ -107,17 +107,3 @@ func TestCompileCondition_SaysWhatWasExpected(t *testing.T) {
 		require.Equal(t, 3, problems[0].Pos.Line)
 	}
 }
-
-func FuzzCompileCondition(f *testing.F) {
-	for _, s := range []string{`contact.count("a.b", "3d") > 1`, `event.x.exists(t, t in ["a"])`, `!contact.tagged("x") && ago("1d") < now`, `has(event.x) ? true : false`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, src string) {
-		c, problems := campaign.CompileCondition(src, campaign.InStep, campaign.Pos{File: "f", Line: 1, Column: 1})
-		if c == nil {
-			require.NotEmpty(t, problems)
-			return
-		}
-		_, _ = c.Eval(campaign.Data{Contact: map[string]any{}, Event: map[string]any{"x": []any{"a"}}, Now: time.Unix(0, 0)})
-	})
-}
