@@ -29,7 +29,7 @@ var grammar = func() render.Config {
 
 // maxTag is the longest of what stands between braces, in bytes. The library's time
 // grows with the square of it.
-const maxTag = 4000
+const maxTag = 2000
 
 // compile reads a text whose first line has the given number.
 func compile(source, file string, line int, html bool) (t *text, problem *Problem) {

@@ -98,21 +98,21 @@ var attacks = map[string]attack{
 	"layout":                                  {text: `{% layout "email" %}`, says: "undefined tag"},
 	"blocks nested without end":               {text: repeat(`{% if now %}`, 6000) + repeat(`{% endif %}`, 6000), says: "nested more than 100 deep"},
 	"loops nested without end":                {text: repeat(`{% for i in event.list %}`, 5000) + repeat(`{% endfor %}`, 5000), says: "nested more than 100 deep"},
-	"parentheses nested without end":          {text: `{{ ` + repeat("(", 100_000) + `now` + repeat(")", 100_000) + ` }}`, says: "is longer than 4000 bytes"},
-	"parentheses nested deep":                 {text: `{{ ` + repeat("(", 1900) + `contact.name` + repeat(")", 1900) + ` }}`},
-	"as many conditions as fit":               {text: `{% if now` + repeat(` and now`, 490) + ` %}a{% endif %}`},
-	"as many properties as fit":               {text: `{% if now` + repeat(`.a`, 1900) + ` %}a{% endif %}a`},
-	"as many words as fit in a cycle":         {text: `{% for i in (1..19999) %}{% cycle ` + repeat(`"x", `, 750) + `"y" %}{% endfor %}`},
-	"as many values as fit in a when":         {text: `{% case 5 %}` + repeat(`{% when `+repeat(`1,`, 1900)+`1 %}a`, 65) + `{% endcase %}a`},
-	"a hundred thousand conditions":           {text: `{% if now` + repeat(` and now`, 25_000) + ` %}a{% endif %}`, says: "is longer than 4000 bytes"},
-	"a hundred thousand properties":           {text: `{% if now` + repeat(`.a`, 100_000) + ` %}a{% endif %}a`, says: "is longer than 4000 bytes"},
+	"parentheses nested without end":          {text: `{{ ` + repeat("(", 100_000) + `now` + repeat(")", 100_000) + ` }}`, says: "is longer than 2000 bytes"},
+	"parentheses nested deep":                 {text: `{{ ` + repeat("(", 900) + `contact.name` + repeat(")", 900) + ` }}`},
+	"as many conditions as fit":               {text: `{% if now` + repeat(` and now`, 240) + ` %}a{% endif %}`},
+	"as many properties as fit":               {text: `{% if now` + repeat(`.a`, 900) + ` %}a{% endif %}a`},
+	"as many words as fit in a cycle":         {text: `{% for i in (1..19999) %}{% cycle ` + repeat(`"x", `, 380) + `"y" %}{% endfor %}`},
+	"as many values as fit in a when":         {text: `{% case 5 %}` + repeat(`{% when `+repeat(`1,`, 950)+`1 %}a`, 130) + `{% endcase %}a`},
+	"a hundred thousand conditions":           {text: `{% if now` + repeat(` and now`, 25_000) + ` %}a{% endif %}`, says: "is longer than 2000 bytes"},
+	"a hundred thousand properties":           {text: `{% if now` + repeat(`.a`, 100_000) + ` %}a{% endif %}a`, says: "is longer than 2000 bytes"},
 	"forty thousand variables":                {text: `{% if false %}` + manyVariables(24_000) + `{% endif %}a`},
-	"indexes in indexes":                      {text: `{% if event` + repeat(`[event`, 25_000) + repeat(`]`, 25_000) + ` %}a{% endif %}a`, says: "is longer than 4000 bytes"},
-	"a huge text in quotes":                   {text: `{{ "` + repeat("x", 250_000) + `" | size }}`, says: "is longer than 4000 bytes"},
-	"a huge number":                           {text: `{{ ` + repeat("9", 200_000) + ` }}`, says: "is longer than 4000 bytes"},
+	"indexes in indexes":                      {text: `{% if event` + repeat(`[event`, 25_000) + repeat(`]`, 25_000) + ` %}a{% endif %}a`, says: "is longer than 2000 bytes"},
+	"a huge text in quotes":                   {text: `{{ "` + repeat("x", 250_000) + `" | size }}`, says: "is longer than 2000 bytes"},
+	"a huge number":                           {text: `{{ ` + repeat("9", 200_000) + ` }}`, says: "is longer than 2000 bytes"},
 	"braces without end":                      {text: repeat("{{", 100_000), says: "not closed"},
 	"dashes without end":                      {text: repeat("{%-", 80_000), says: "not closed"},
-	"a cycle of many":                         {text: `{% for i in (1..19999) %}{% cycle ` + repeat(`"x", `, 20_000) + `"y" %}{% endfor %}`, says: "is longer than 4000 bytes"},
+	"a cycle of many":                         {text: `{% for i in (1..19999) %}{% cycle ` + repeat(`"x", `, 20_000) + `"y" %}{% endfor %}`, says: "is longer than 2000 bytes"},
 	"a file that is too large":                {text: repeat("x", 300_000), says: "too large"},
 	"a case of many":                          {text: `{% case now %}` + repeat(`{% when 1, 2, 3 %}a`, 10_000) + `{% endcase %}a`},
 	"much output":                             {text: repeat(`{{ event.text }}`, 30), ends: template.ErrTooLarge},
@@ -133,7 +133,7 @@ func manyVariables(n int) string {
 
 // templateMemory bounds what a process holds while it renders any one of them: the
 // test binary itself, the data, and what a rendering may make.
-const templateMemory = 256 << 20
+const templateMemory = 192 << 20
 
 // Whatever a template wants, rendering it ends, with an error that says what was too
 // much, in bounded memory, and the process lives on.
