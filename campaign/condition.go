@@ -18,6 +18,7 @@ import (
 const (
 	maxExpression = 4096            // bytes of an expression
 	maxCost       = 200_000         // units of CEL's cost model
+	maxPattern    = 200             // instructions of a compiled pattern of matches
 	maxEvaluation = 2 * time.Second // of real time
 )
 
@@ -90,7 +91,7 @@ func CompileCondition(src string, scope Scope, pos Pos) (*Condition, Problems) {
 	if t := checked.OutputType(); !t.IsExactType(types.BoolType) && !t.IsExactType(types.DynType) {
 		return nil, Problems{{Pos: pos, Message: fmt.Sprintf("the expression gives %s; expected one that is true or false", typeName(t))}}
 	}
-	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100), cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(boundAdditions))
 	if err != nil {
 		return nil, Problems{{Pos: pos, Message: "not a valid expression: " + err.Error()}}
 	}

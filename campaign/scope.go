@@ -81,6 +81,7 @@ func (s Scope) environment() (*cel.Env, error) {
 			cel.CrossTypeNumericComparisons(true),
 			cel.ParserRecursionLimit(100),
 			cel.ParserExpressionSizeLimit(maxExpression),
+			cel.RegexProgramSizeLimit(maxPattern),
 			cel.Variable("now", cel.TimestampType),
 			cel.Variable(answersCount, cel.MapType(cel.StringType, cel.IntType)),
 			cel.Variable(answersSum, cel.MapType(cel.StringType, cel.DoubleType)),
@@ -192,7 +193,7 @@ func (s Scope) word(message string) string {
 		}
 		return message
 	}
-	if strings.Contains(message, "recursion limit") {
+	if strings.Contains(message, "recursion limit") || strings.Contains(message, "recursion depth") {
 		return "the expression is nested too deeply"
 	}
 	if rest, ok := strings.CutPrefix(message, "Syntax error: "); ok {

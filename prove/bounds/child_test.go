@@ -39,6 +39,14 @@ func alone(t *testing.T, attack string) peak {
 	return peak(usage.Maxrss << 10) // told in kilobytes
 }
 
+// confined bounds the memory of this process, so that a proof that fails takes the
+// process and not the machine.
+func confined(t *testing.T) {
+	t.Helper()
+	const most = 4 << 30
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: most, Max: most}))
+}
+
 func last(out []byte) string {
 	const most = 3000
 	if len(out) > most {

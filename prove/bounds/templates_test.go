@@ -141,6 +141,7 @@ func TestTemplates_EndWithinTheirBounds(t *testing.T) {
 	if name := os.Getenv(childVariable); name != "" {
 		a, known := attacks[name]
 		require.True(t, known)
+		confined(t)
 		began := time.Now()
 		err := a.run(t)
 		t.Logf("lived on after %s: %v", time.Since(began).Round(time.Millisecond), err)
