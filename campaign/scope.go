@@ -81,7 +81,6 @@ func (s Scope) environment() (*cel.Env, error) {
 			cel.CrossTypeNumericComparisons(true),
 			cel.ParserRecursionLimit(100),
 			cel.ParserExpressionSizeLimit(maxExpression),
-			cel.RegexProgramSizeLimit(maxPattern),
 			cel.Variable("now", cel.TimestampType),
 			cel.Variable(answersCount, cel.MapType(cel.StringType, cel.IntType)),
 			cel.Variable(answersSum, cel.MapType(cel.StringType, cel.DoubleType)),
