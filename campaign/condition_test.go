@@ -84,7 +84,7 @@ func TestCondition_BoundsWhatItsCostsDoNotSee(t *testing.T) {
 	for src, says := range map[string]string{
 		double: "puts together more than",
 		strings.ReplaceAll(double, "event.a", "[1]"): "puts together more than",
-		`event.a.matches("(a?){60}$")`:               "search too much text",
+		`event.a.matches("(a?){45}$")`:               "search too much text",
 		`event.a.matches(event.p)`:                   "too large",
 		`"a".matches(event.n)`:                       "no such overload",
 	} {
