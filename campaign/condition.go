@@ -18,7 +18,7 @@ import (
 const (
 	maxExpression = 4096            // bytes of an expression
 	maxCost       = 200_000         // units of CEL's cost model
-	maxEvaluation = 2 * time.Second // of real time
+	maxEvaluation = 5 * time.Second // of real time
 )
 
 // Condition is a compiled expression that is true or false. It is safe for

@@ -13,8 +13,9 @@ import (
 type rendering struct {
 	text   *text
 	zone   *time.Location
-	until  time.Time
+	began  time.Time
 	turns  int
+	steps  int   // pieces of the text that loops did, and filters
 	made   int   // bytes
 	failed error // the first error of our own filters
 }
@@ -27,23 +28,27 @@ func (r *rendering) fail(err error) error {
 	return err
 }
 
-// spend pays for bytes that are made, and sees to the time.
-func (r *rendering) spend(bytes int) error {
+// spend pays for steps and for the bytes that they make. The time is looked at only
+// in a rendering that has done much: one that hasn't is slow because its machine is,
+// which is no fault of its template.
+func (r *rendering) spend(steps, bytes int) error {
 	if r.made += bytes; r.made > maxMade {
 		return r.fail(ErrTooLarge)
 	}
-	if time.Now().After(r.until) {
-		return r.fail(ErrTooSlow)
+	r.steps += steps
+	if r.steps > maxSteps || r.steps > fewSteps && time.Since(r.began) > maxTime {
+		return r.fail(ErrTooLong)
 	}
 	return nil
 }
 
-// turn pays for one turn of a loop; cost is what it can add to a captured text.
-func (r *rendering) turn(cost int) (any, error) {
+// turn pays for one turn of a loop, which has so many pieces and can add so many bytes
+// to a captured text.
+func (r *rendering) turn(pieces, bytes int) (any, error) {
 	if r.turns++; r.turns > maxTurns {
 		return nil, r.fail(ErrTooLong)
 	}
-	return "", r.spend(cost)
+	return "", r.spend(pieces, bytes)
 }
 
 // paying gives the library's filters to a run, each of which then pays for what it
@@ -75,7 +80,7 @@ func (p paying) call(name string, fn reflect.Value, value any, params []any) (ou
 		return nil, err
 	}
 	out = sealed(out)
-	return out, p.run.spend(sizeOf(out, maxMade))
+	return out, p.run.spend(1, sizeOf(out, maxMade))
 }
 
 // What a value costs besides its text: about what it takes in memory.

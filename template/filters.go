@@ -32,7 +32,7 @@ func (r *rendering) install(c *render.Config) {
 	c.AddFilter(filterPrint, func(value any, number int) (any, error) { return r.print(value, number, r.text.html) })
 	c.AddFilter(filterPlain, func(value any, number int) (any, error) { return r.print(value, number, false) })
 	c.AddFilter(filterLink, func(value any, number int) (any, error) { return r.link(value, number) })
-	c.AddFilter(filterCount, func(cost int) (any, error) { return r.turn(cost) })
+	c.AddFilter(filterCount, r.turn)
 	paid := paying{r, c}
 	filters.AddStandardFilters(paid)
 	for name, filter := range r.own() {
@@ -77,7 +77,7 @@ func (r *rendering) print(value any, number int, escape bool) (any, error) {
 	if escape {
 		out = html.EscapeString(out)
 	}
-	return out, r.spend(len(out))
+	return out, r.spend(1, len(out))
 }
 
 // link is print for where an address of the message begins: one that runs a script

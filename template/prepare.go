@@ -46,6 +46,7 @@ type preparer struct {
 	locals    map[string]int // names that the text sets itself
 	loops     []string       // variables of the loops around the token
 	mentioned map[string]bool
+	pieces    int     // of the text: what one turn of a loop does at most
 	markup    *markup // of an HTML text; else nil
 	unsettled *Problem
 }
@@ -55,7 +56,9 @@ func prepare(source, file string, line int, html bool) (prepared, *Problem) {
 	if html {
 		p.markup = &markup{}
 	}
-	for _, token := range parser.Scan(source, parser.SourceLoc{Pathname: file, LineNo: line}, nil) {
+	tokens := parser.Scan(source, parser.SourceLoc{Pathname: file, LineNo: line}, nil)
+	p.pieces = len(tokens)
+	for _, token := range tokens {
 		p.token(token)
 		if p.unsettled != nil {
 			return prepared{}, p.unsettled
@@ -191,12 +194,12 @@ func (p *preparer) loop(token parser.Token) string {
 	p.read(token, over, true)
 	p.loops = append(p.loops, m[1])
 	p.locals[m[1]]++
-	cost := 0
+	bytes := 0
 	if p.captures > 0 {
-		cost = p.length // what one turn can add to the captured text
+		bytes = p.length // what one turn can add to the captured text
 	}
 	_, right := dashes(token.Source)
-	return token.Source + "{{ " + strconv.Itoa(cost) + " | " + filterCount + " " + right + "}}"
+	return fmt.Sprintf("%s{{ %d | %s: %d %s}}", token.Source, p.pieces, filterCount, bytes, right)
 }
 
 func (p *preparer) assign(token parser.Token) {

@@ -77,7 +77,9 @@ const (
 	maxOutput = 1 << 20         // bytes of the text
 	maxTurns  = 20_000          // turns of all loops together
 	maxMade   = 16 << 20        // bytes that filters, captures and prints make, together
-	maxTime   = 5 * time.Second // of real time
+	maxSteps  = 5_000_000       // pieces of the text that loops do
+	maxTime   = 5 * time.Second // of real time, of a rendering that has taken fewSteps
+	fewSteps  = 50_000
 )
 
 // Errors of rendering. Each comes wrapped in a sentence that names the file and, for
@@ -85,8 +87,7 @@ const (
 var (
 	ErrUndefined   = errors.New("has no value")
 	ErrTooLarge    = errors.New("the text grows too large")
-	ErrTooLong     = errors.New("the loops take too many turns")
-	ErrTooSlow     = errors.New("the text takes too long")
+	ErrTooLong     = errors.New("the loops take too many turns, or do too much in them")
 	ErrNotLinkable = errors.New("is no address that a mail may lead to; those begin with https:, http:, mailto:, tel: or sms:")
 
 	errWrongKind = errors.New("a value is not of the kind that is needed where it stands")
@@ -106,7 +107,7 @@ func (c *capped) Write(b []byte) (int, error) {
 
 // render fills the text with vars, which it leaves as they are.
 func (t *text) render(vars map[string]any, zone *time.Location) (out string, err error) {
-	run := &rendering{text: t, zone: zone, until: time.Now().Add(maxTime)}
+	run := &rendering{text: t, zone: zone, began: time.Now()}
 	// The Liquid library panics where it cannot write, and on values that a
 	// filter cannot take.
 	defer func() {

@@ -43,7 +43,7 @@ func alone(t *testing.T, attack string) peak {
 // process and not the machine.
 func confined(t *testing.T) {
 	t.Helper()
-	const most = 4 << 30
+	const most = 3 << 30
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: most, Max: most}))
 }
 

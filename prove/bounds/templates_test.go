@@ -55,7 +55,7 @@ var attacks = map[string]attack{
 	"a range, backwards":                      {text: `{% for i in (1..1000000000) reversed %}{% endfor %}`, ends: template.ErrTooLong},
 	"a table of a thousand million":           {text: `{% tablerow i in (1..1000000000) cols: 2 %}{% endtablerow %}`, ends: template.ErrTooLong},
 	"loops in loops":                          {text: `{% for a in event.list %}{% for b in event.list %}{% for c in event.list %}{% endfor %}{% endfor %}{% endfor %}`, ends: template.ErrTooLong},
-	"a turn that takes long":                  {text: `{% for i in (1..19999) %}` + repeat(`{% if event.text contains "zz" %}{% endif %}`, 4000) + `{% endfor %}`, ends: template.ErrTooSlow},
+	"a turn that takes long":                  {text: `{% for i in (1..19999) %}` + repeat(`{% if event.text contains "zz" %}{% endif %}`, 4000) + `{% endfor %}`, ends: template.ErrTooLong},
 	"a loop that prints much":                 {text: `{% for i in (1..19999) %}{{ event.text }}{% endfor %}`, ends: template.ErrTooLarge},
 	"a loop of text":                          {text: `{% for i in (1..19999) %}` + repeat("y", 50_000) + `{% endfor %}`, ends: template.ErrTooLarge},
 	"a captured loop of text":                 {text: `{% capture c %}{% for i in (1..19999) %}` + repeat("y", 50_000) + `{% endfor %}{% endcapture %}{{ 1 }}`, ends: template.ErrTooLarge},
