@@ -26,7 +26,8 @@ func TestControl_TheCheckOfLinksIsMissed(t *testing.T) {
 func TestControl_TheLimitOfLoopsIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "the limit of loops", File: "template/budget.go",
-		Old: "r.turns > maxTurns", New: "r.turns < 0",
+		Old:     "	if r.turns++; r.turns > maxTurns {\n		return nil, r.fail(ErrTooLong)\n	}\n	return \"\", r.spend(pieces, bytes)\n",
+		New:     "	_, _ = pieces, maxTurns\n	return \"\", r.spend(0, bytes+1)\n",
 		Package: "./prove/bounds", Proof: "TestTemplates_EndWithinTheirBounds/a_range_of_a_thousand_million", Says: "the loops take too many turns",
 	})
 }
