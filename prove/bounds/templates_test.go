@@ -64,7 +64,7 @@ var attacks = map[string]attack{
 	"a capture that prints often":             {text: `{% capture c %}` + repeat(`{{ event.text }}`, 10_000) + `{% endcapture %}{{ 1 }}`, ends: template.ErrTooLarge},
 	"append that doubles":                     {text: `{% assign s = "ab" %}{% for i in (1..1000) %}{% assign s = s | append: s %}{% endfor %}`, ends: template.ErrTooLarge},
 	"append in one expression":                {text: `{{ event.text` + repeat(` | append: event.text`, 100) + ` | size }}`},
-	"append without end":                      {text: `{{ event.text` + repeat(` | append: "a"`, 200) + ` }}`, says: "more than 100 filters"},
+	"append without end":                      {text: `{{ event.text` + repeat(` | upcase`, 150) + ` }}`, says: "more than 100 filters"},
 	"prepend that doubles":                    {text: `{% assign s = event.text %}{% for i in (1..1000) %}{% assign s = s | prepend: s %}{% endfor %}`, ends: template.ErrTooLarge},
 	"concat that doubles":                     {text: `{% assign l = event.list %}{% for i in (1..1000) %}{% assign l = l | concat: l %}{% endfor %}`, ends: template.ErrTooLarge},
 	"replace by much":                         {text: `{{ event.text | replace: "a", event.text }}`, ends: template.ErrTooLarge},
