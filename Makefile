@@ -4,7 +4,11 @@
 export CGO_ENABLED := 0
 
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+GOSEC         := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOVULNDB      ?= https://vuln.go.dev
 TEST_TIMEOUT  := 30m
+N             ?= 1000000x
 PKG           ?= ./...
 ARGS          ?=
 FINDINGS      := $(CURDIR)/.scrip/findings.jsonl
@@ -48,8 +52,17 @@ prove: temporal ## Prove the nine promises at full size, and print what was trie
 bench: ## Measure claims against updates of a row, and webhooks against inserts, on a Postgres that flushes to disk
 	go test -run '^$$' -bench . -timeout 30m $(ARGS) ./store ./starter
 
+.PHONY: fuzz
+fuzz: ## Feed every parser of outside input N inputs (N=1000000x, or a time: N=30s), one after the other
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(N) -parallel 2 -timeout 0 $(ARGS) $$package || exit 1; \
+		done; \
+	done
+
 .PHONY: check
-check: check-format check-vet check-workflows check-docs ## Everything that a reviewer should not have to say
+check: check-format check-vet check-workflows check-docs check-vulnerabilities ## Everything that a reviewer should not have to say
 
 .PHONY: check-format
 check-format: ## Is every Go file as gofmt writes it?
@@ -67,6 +80,14 @@ check-workflows: ## Would workflow code decide the same on every replay? (Tempor
 .PHONY: check-docs
 check-docs: ## Is docs/integrations.md what the integrations say? `make docs` writes it
 	go test -run TestMarkdown_IsThePageInTheDocs ./integrations/catalog
+
+.PHONY: check-security
+check-security: ## What does gosec find? Each exception is explained where it stands
+	go run $(GOSEC) -quiet -exclude-dir=.scrip ./...
+
+.PHONY: check-vulnerabilities
+check-vulnerabilities: ## Is a known vulnerability reached? GOVULNDB names another database than the public one
+	go run $(GOVULNCHECK) -db $(GOVULNDB) ./...
 
 .PHONY: docs
 docs: ## Write docs/integrations.md anew

@@ -499,6 +499,28 @@ func TestSend_ParksATemplateThatCannotBeRendered(t *testing.T) {
 	require.Equal(t, activities.Done, result.Status)
 }
 
+func TestSend_ParksATemplateThatWantsTooMuchAndTheWorkerLivesOn(t *testing.T) {
+	d := setup(t)
+	for i, body := range []string{
+		`{% for i in (1..1000000000) %}{% endfor %}`,
+		`{% assign s = "ab" %}{% for i in (1..1000) %}{% capture s %}{{ s }}{{ s }}{% endcapture %}{% endfor %}`,
+		`<a href="{{ contact.email | prepend: 'javascript:' }}">a</a>`,
+	} {
+		d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', $1, $2, $3)`, i+2,
+			map[string]string{"email.html": "---\nsubject: Hello\nlayout: none\n---\n" + body}, body)
+		d.exec(`UPDATE template SET version_no = $1`, i+2)
+		result, err := d.send()
+		require.NoError(t, err)
+		require.Equal(t, activities.Result{Status: activities.Held, Reason: activities.RenderError}, result, body)
+		require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE state = 'parked' AND parked_reason = 'render_error'`))
+	}
+	d.exec(`UPDATE template SET version_no = 1`)
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 1, d.vendor.calls())
+}
+
 func TestSend_ErrorsCarryNeitherAddressNorCode(t *testing.T) {
 	d := setup(t)
 	d.vendor.answers = []error{&integrations.Error{Class: integrations.Unknown, Vendor: "test", Doing: "sending", Code: "x", Detail: "anna@example.com AAAA-1111"}}

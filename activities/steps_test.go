@@ -105,6 +105,22 @@ func TestDecide_AConditionThatCannotBeEvaluatedParksTheJourney(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE state = 'parked' AND parked_reason = 'expression_error'`))
 }
 
+func TestDecide_AConditionThatCostsTooMuchParksTheJourney(t *testing.T) {
+	d, p, called := errandDesk(t)
+	many := make([]any, 3000)
+	for i := range many {
+		many[i] = float64(i)
+	}
+	called.answer = map[string]any{"risk": 0.9, "many": many}
+	d.run(d.hands.Call, d.step(p, 0))
+	d.exec(`INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT campaign_id, 2, replace(source,
+		'steps.score.json.risk > 0.5', 'steps.score.json.many.all(a, steps.score.json.many.all(b, a + b >= 0.0))'), plan_format, 'y'
+		FROM campaign_version WHERE source LIKE '%campaign: errand%'`)
+	d.exec(`UPDATE journey SET version_no = 2`)
+	require.Equal(t, activities.Result{Status: activities.Held, Reason: activities.ExpressionError}, d.run(d.hands.Decide, d.step(p, 1)))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE state = 'parked' AND parked_reason = 'expression_error'`))
+}
+
 func TestNotify_WritesToEachAddressOnce(t *testing.T) {
 	d, p, _ := errandDesk(t)
 	index := d.find(p, campaign.Notify)

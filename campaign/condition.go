@@ -18,7 +18,7 @@ import (
 const (
 	maxExpression = 4096            // bytes of an expression
 	maxCost       = 200_000         // units of CEL's cost model
-	maxEvaluation = 2 * time.Second // of real time
+	maxEvaluation = 5 * time.Second // of real time
 )
 
 // Condition is a compiled expression that is true or false. It is safe for
@@ -90,7 +90,7 @@ func CompileCondition(src string, scope Scope, pos Pos) (*Condition, Problems) {
 	if t := checked.OutputType(); !t.IsExactType(types.BoolType) && !t.IsExactType(types.DynType) {
 		return nil, Problems{{Pos: pos, Message: fmt.Sprintf("the expression gives %s; expected one that is true or false", typeName(t))}}
 	}
-	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100), cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(boundAdditions), cel.CustomDecoratorV2(boundMatches))
 	if err != nil {
 		return nil, Problems{{Pos: pos, Message: "not a valid expression: " + err.Error()}}
 	}
@@ -120,7 +120,7 @@ func (c *Condition) Eval(d Data) (bool, error) {
 }
 
 func (c *Condition) activation(d Data) map[string]any {
-	vars := map[string]any{"now": d.Now}
+	vars := map[string]any{"now": d.Now, matchingName: &matching{maxMatching}}
 	for name, value := range map[string]map[string]any{
 		"contact": d.Contact, "event": d.Event, "trigger": d.Trigger, "entry": d.Entry,
 		"code": d.Code, "codes": d.Codes, "coupon": d.Coupon, "steps": d.Steps,

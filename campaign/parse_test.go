@@ -183,35 +183,6 @@ func TestParse_TakesOrPutsOffEveryCampaignOfAFolder(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	for _, c := range wrong {
-		f.Add(c.src)
-	}
-	for _, name := range examples(f) {
-		src, err := os.ReadFile(name)
-		require.NoError(f, err)
-		f.Add(string(src))
-	}
-	f.Fuzz(func(t *testing.T, src string) {
-		file, problems := campaign.Parse("f.yaml", []byte(src))
-		if len(file.Campaigns)+len(file.Coupons)+len(file.Segments) == 0 {
-			require.NotEmpty(t, problems)
-		}
-		for _, p := range problems {
-			require.Positive(t, p.Pos.Line)
-			require.NotEmpty(t, p.Message)
-		}
-		for _, c := range file.Campaigns {
-			_, err := c.Compile(1)
-			require.NoError(t, err)
-			again, problems := campaign.Parse("alone", []byte(c.Source))
-			require.NoError(t, problems.Err())
-			require.Len(t, again.Campaigns, 1)
-		}
-		campaign.Link([]*campaign.File{file}, campaign.Project{})
-	})
-}
-
 func TestParse_SurvivesAnIfThatDoesNotCompile(t *testing.T) {
 	t.Parallel()
 	_, problems := campaign.Parse("f.yaml", []byte(manual+"steps:\n  - if: nope.x\n    then: [{tag: a}]\n  - if: \"\"\n    then: [{send: {email: x}}]\n  - send: {email: x}\n"))

@@ -192,7 +192,7 @@ func (s Scope) word(message string) string {
 		}
 		return message
 	}
-	if strings.Contains(message, "recursion limit") {
+	if strings.Contains(message, "recursion limit") || strings.Contains(message, "recursion depth") {
 		return "the expression is nested too deeply"
 	}
 	if rest, ok := strings.CutPrefix(message, "Syntax error: "); ok {

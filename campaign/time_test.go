@@ -49,21 +49,6 @@ func TestFormatDuration_IsReadBackAsTheSame(t *testing.T) {
 	})
 }
 
-func FuzzParseDuration(f *testing.F) {
-	for _, s := range []string{"1d12h", "-24h", "2w", "99999999999999999999d", "+"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		d, err := campaign.ParseDuration(s)
-		if err != nil {
-			return
-		}
-		again, err := campaign.ParseDuration(campaign.FormatDuration(d))
-		require.NoError(t, err)
-		require.Equal(t, d, again)
-	})
-}
-
 func TestExpiryOf_EndsDaysWithTheirLastSecondAndHoursExactly(t *testing.T) {
 	t.Parallel()
 	berlin := zone(t, "Europe/Berlin")

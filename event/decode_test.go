@@ -1,7 +1,6 @@
 package event_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -88,18 +87,4 @@ func TestDecodeJSON_SaysWhatIsWrongWithoutRepeatingIt(t *testing.T) {
 			require.NotContains(t, err.Error(), "anna@example.com")
 		})
 	}
-}
-
-func FuzzDecodeJSON(f *testing.F) {
-	f.Add([]byte(`{"type":"order.paid","contact":{"email":"anna@example.com","consent":{"email":true}},"order":{"id":"1","total":"1.00","currency":"EUR"}}`))
-	f.Add([]byte(`[{"type":"a.b","fields":{"x":[1,null,{"y":"\u0000"}]}}]`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		events, err := event.DecodeJSON(data)
-		if err != nil {
-			require.Nil(t, events)
-			return
-		}
-		_, err = json.Marshal(events)
-		require.NoError(t, err)
-	})
 }

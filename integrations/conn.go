@@ -86,37 +86,50 @@ func dialTLSCounted(d *net.Dialer) func(context.Context, string, string) (net.Co
 // ErrPrivateAddress says that an address inside the own network was refused.
 var ErrPrivateAddress = errors.New("the address is not a public one; set allow_private: true to call it")
 
-// sharedSpace (RFC 6598) is used inside providers' networks, some of whose
-// metadata services answer there.
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-
 // refusePrivate sees the address that is really dialled, so neither a name that
 // changes its address nor a redirect gets around it.
 func refusePrivate(_, address string, _ syscall.RawConn) error {
 	port, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return ErrPrivateAddress
-	}
-	ip := port.Addr().Unmap().WithZone("")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || sharedSpace.Contains(ip) || embedsIPv4(ip) {
+	if err != nil || !isPublic(port.Addr().Unmap().WithZone("")) {
 		return ErrPrivateAddress
 	}
 	return nil
 }
 
-// Ranges through which an IPv4 address is reached inside an IPv6 one.
-var translated = []netip.Prefix{
-	netip.MustParsePrefix("64:ff9b::/96"),   // NAT64, RFC 6052
-	netip.MustParsePrefix("64:ff9b:1::/48"), // NAT64, RFC 8215
-	netip.MustParsePrefix("2002::/16"),      // 6to4, RFC 3056
-	netip.MustParsePrefix("2001::/32"),      // Teredo, RFC 4380
+// globalUnicast is all that the internet uses of IPv6; the rest is private, local,
+// multicast, or an IPv4 address in other clothes.
+var globalUnicast = netip.MustParsePrefix("2000::/3")
+
+// special are ranges that are not reached over the internet, or through which an IPv4
+// address is reached inside an IPv6 one. The ranges for private use, loopback, link-local
+// and multicast are not among them: net/netip knows those.
+//
+// https://www.iana.org/assignments/iana-ipv4-special-registry
+// https://www.iana.org/assignments/iana-ipv6-special-registry
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),       // this network
+	netip.MustParsePrefix("100.64.0.0/10"),   // inside providers' networks, where some metadata services answer
+	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments
+	netip.MustParsePrefix("192.0.2.0/24"),    // documentation
+	netip.MustParsePrefix("192.88.99.0/24"),  // relays of 6to4
+	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks
+	netip.MustParsePrefix("198.51.100.0/24"), // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
+	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, and broadcast
+	netip.MustParsePrefix("2001::/23"),       // protocol assignments, Teredo among them
+	netip.MustParsePrefix("2001:db8::/32"),   // documentation
+	netip.MustParsePrefix("2002::/16"),       // 6to4
+	netip.MustParsePrefix("3fff::/20"),       // documentation
 }
 
-func embedsIPv4(ip netip.Addr) bool {
-	for _, prefix := range translated {
+func isPublic(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Is6() && !globalUnicast.Contains(ip) {
+		return false
+	}
+	for _, prefix := range special {
 		if prefix.Contains(ip) {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/event"
 )
 
 // money is an amount as decimal text, such as "49.90".
@@ -16,7 +17,7 @@ func (m money) decimal() (decimal.Decimal, error) {
 	if m == "" {
 		return decimal.Zero, nil
 	}
-	d, err := decimal.NewFromString(string(m))
+	d, err := event.ParseAmount(string(m))
 	if err != nil || d.IsNegative() || d.Exponent() < -6 || len(m) > 20 {
 		return d, problem(http.StatusUnprocessableEntity, "invalid_request", "an amount is text such as \"49.90\"")
 	}

@@ -19,19 +19,27 @@ func (s *Store) UnsubscribeToken(ctx context.Context, contactID, channel string)
 	if err != nil {
 		return "", err
 	}
-	subject := contactID + "." + channel
-	return base64.RawURLEncoding.EncodeToString(append(signLink(key, subject), subject...)), nil
+	return writeLink(key, contactID, channel), nil
 }
 
 // ReadUnsubscribeToken gives the contact and channel of a link, or ErrBadToken.
 func (s *Store) ReadUnsubscribeToken(ctx context.Context, token string) (contactID, channel string, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(raw) <= linkMAC || len(raw) > 200 {
-		return "", "", ErrBadToken
-	}
 	key, err := s.SigningKey(ctx)
 	if err != nil {
 		return "", "", err
+	}
+	return readLink(key, token)
+}
+
+func writeLink(key []byte, contactID, channel string) string {
+	subject := contactID + "." + channel
+	return base64.RawURLEncoding.EncodeToString(append(signLink(key, subject), subject...))
+}
+
+func readLink(key []byte, token string) (contactID, channel string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) <= linkMAC || len(raw) > 200 {
+		return "", "", ErrBadToken
 	}
 	subject := string(raw[linkMAC:])
 	if !hmac.Equal(raw[:linkMAC], signLink(key, subject)) {

@@ -15,8 +15,14 @@ import (
 const (
 	filterPrint = "scrip_print" // checks, and escapes where the text is HTML
 	filterPlain = "scrip_plain" // checks only: inside capture, which is printed later
+	filterLink  = "scrip_link"  // print, where an address begins
 	filterCount = "scrip_count" // pays for one turn of a loop
-	filterBound = "scrip_bound" // bounds what assign keeps
+)
+
+// Bounds of what a text says; the library follows both by calling itself.
+const (
+	maxDepth   = 100 // of nested blocks
+	maxFilters = 100 // in one expression
 )
 
 // prepared is a text with the checks written into it.
@@ -36,14 +42,23 @@ type preparer struct {
 	length    int
 	verbatim  string         // inside raw or comment: the tag that ends it
 	captures  int            // depth of capture
+	depth     int            // of all blocks
 	locals    map[string]int // names that the text sets itself
 	loops     []string       // variables of the loops around the token
+	mentioned map[string]bool
+	pieces    int     // of the text: what one turn of a loop does at most
+	markup    *markup // of an HTML text; else nil
 	unsettled *Problem
 }
 
-func prepare(source, file string, line int) (prepared, *Problem) {
-	p := &preparer{file: file, length: len(source), locals: map[string]int{"forloop": 1}}
-	for _, token := range parser.Scan(source, parser.SourceLoc{Pathname: file, LineNo: line}, nil) {
+func prepare(source, file string, line int, html bool) (prepared, *Problem) {
+	p := &preparer{file: file, length: len(source), locals: map[string]int{"forloop": 1}, mentioned: map[string]bool{}}
+	if html {
+		p.markup = &markup{}
+	}
+	tokens := parser.Scan(source, parser.SourceLoc{Pathname: file, LineNo: line}, nil)
+	p.pieces = len(tokens)
+	for _, token := range tokens {
 		p.token(token)
 		if p.unsettled != nil {
 			return prepared{}, p.unsettled
@@ -73,6 +88,9 @@ func (p *preparer) token(token parser.Token) {
 				p.fail(token, "`%s` is not closed on its line", open)
 			}
 		}
+		if p.markup != nil && p.captures == 0 {
+			p.markup.follow(token.Source)
+		}
 		p.out.WriteString(token.Source)
 	case token.Type == parser.ObjTokenType:
 		p.object(token)
@@ -85,8 +103,11 @@ func (p *preparer) token(token parser.Token) {
 func (p *preparer) object(token parser.Token) {
 	p.read(token, token.Args, false)
 	filter := filterPrint
-	if p.captures > 0 {
+	switch {
+	case p.captures > 0:
 		filter = filterPlain
+	case p.markup != nil:
+		filter = p.inMarkup(token)
 	}
 	number := strconv.Itoa(len(p.result.expressions))
 	p.result.expressions = append(p.result.expressions, token.Args)
@@ -115,6 +136,10 @@ var (
 
 func (p *preparer) tag(token parser.Token) {
 	source := token.Source
+	if p.markup != nil && p.captures == 0 {
+		p.markup.branch(token.Name)
+	}
+	p.nest(token)
 	switch token.Name {
 	case "raw", "comment":
 		p.verbatim = "end" + token.Name
@@ -126,7 +151,7 @@ func (p *preparer) tag(token parser.Token) {
 			p.loops = p.loops[:n-1]
 		}
 	case "assign":
-		source = p.assign(token)
+		p.assign(token)
 	case "capture":
 		if !nameForm.MatchString(token.Args) {
 			p.fail(token, "write {%% capture name %%}")
@@ -135,7 +160,7 @@ func (p *preparer) tag(token parser.Token) {
 		p.captures++
 	case "endcapture":
 		p.captures--
-	case "if", "elsif", "unless", "case", "when":
+	case "if", "unless", "case", "elsif", "when":
 		p.read(token, token.Args, false)
 	case "include":
 		p.fail(token, "`include` is not supported; use a layout")
@@ -144,6 +169,18 @@ func (p *preparer) tag(token parser.Token) {
 		p.fail(token, "there is no tag `%s`", token.Name)
 	}
 	p.out.WriteString(source)
+}
+
+// nest counts the blocks that are open.
+func (p *preparer) nest(token parser.Token) {
+	switch token.Name {
+	case "if", "unless", "case", "for", "tablerow", "capture":
+		if p.depth++; p.depth > maxDepth {
+			p.fail(token, "blocks are nested more than %d deep", maxDepth)
+		}
+	case "endif", "endunless", "endcase", "endfor", "endtablerow", "endcapture":
+		p.depth--
+	}
 }
 
 // loop lets every turn pay, so that no loop is endless.
@@ -157,25 +194,22 @@ func (p *preparer) loop(token parser.Token) string {
 	p.read(token, over, true)
 	p.loops = append(p.loops, m[1])
 	p.locals[m[1]]++
-	cost := 0
+	bytes := 0
 	if p.captures > 0 {
-		cost = p.length // what one turn can add to the captured text
+		bytes = p.length // what one turn can add to the captured text
 	}
 	_, right := dashes(token.Source)
-	return token.Source + "{{ " + strconv.Itoa(cost) + " | " + filterCount + " " + right + "}}"
+	return fmt.Sprintf("%s{{ %d | %s: %d %s}}", token.Source, p.pieces, filterCount, bytes, right)
 }
 
-// assign bounds what is kept, so that no text doubles for ever.
-func (p *preparer) assign(token parser.Token) string {
+func (p *preparer) assign(token parser.Token) {
 	m := assignForm.FindStringSubmatch(strings.ReplaceAll(token.Args, "\n", " "))
 	if m == nil {
 		p.fail(token, "write {%% assign name = value %%}")
-		return token.Source
+		return
 	}
 	p.read(token, m[2], false)
 	p.locals[m[1]]++
-	left, right := dashes(token.Source)
-	return "{%" + left + strings.Repeat("\n", strings.Count(token.Source, "\n")) + " assign " + m[1] + " = (" + m[2] + ") | " + filterBound + " " + right + "%}"
 }
 
 // read collects the variables of an expression and refuses what cannot be
@@ -184,9 +218,13 @@ func (p *preparer) read(token parser.Token, expression string, loop bool) {
 	s := scan(expression)
 	for _, path := range s.paths {
 		root, _, _ := strings.Cut(path, ".")
-		if p.locals[root] == 0 && !slices.Contains(p.result.variables, path) {
+		if p.locals[root] == 0 && !p.mentioned[path] {
+			p.mentioned[path] = true
 			p.result.variables = append(p.result.variables, path)
 		}
+	}
+	if len(s.filters) > maxFilters {
+		p.fail(token, "more than %d filters stand in one expression", maxFilters)
 	}
 	for _, name := range s.filters {
 		if !slices.Contains(filterNames(), name) {

@@ -50,7 +50,7 @@ func (t *Template) email(vars map[string]any, zone *time.Location) (Rendered, er
 		around = map[string]any{}
 	}
 	around["subject"], around["preheader"] = out.Subject, strings.Join(strings.Fields(preheader), " ")
-	if out.HTML, err = within(t.html, t.htmlLayout, vars, around, zone, func(s string) any { return safeHTML{s} }); err != nil {
+	if out.HTML, err = within(t.html, t.htmlLayout, vars, around, zone, func(s string) any { return safeHTML{html: s} }); err != nil {
 		return Rendered{}, err
 	}
 	if t.plain == nil {

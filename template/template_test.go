@@ -240,19 +240,3 @@ func TestText_RendersOutsideOfTemplates(t *testing.T) {
 	_, err = template.ParseText("{{ contact.name")
 	require.ErrorContains(t, err, "not closed")
 }
-
-func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"{{ a | b: c }}", "{% for i in (1..9) %}{{ i }}{% endfor %}", "{% capture a %}{{ b }}{% endcapture %}", "{{ a[\"b\"].c }}", "{%- if a contains 'x' -%}{%- endif -%}", "{{ 99999999999999999999 }}", "{% case a %}{% when 1, 2 %}{% endcase %}"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, body string) {
-		parsed, err := template.Parse("a", map[string]string{"email.html": front + body, "sms.txt": body})
-		if err != nil {
-			return
-		}
-		_, _ = parsed.Render(template.Email, map[string]any{"a": "<b>", "b": []any{1, "x"}})
-		again, err := template.Parse("a", parsed.Files())
-		require.NoError(t, err)
-		require.Equal(t, parsed.Files(), again.Files())
-	})
-}

@@ -27,6 +27,10 @@ var grammar = func() render.Config {
 	return c
 }()
 
+// maxTag is the longest of what stands between braces, in bytes. The library's time
+// grows with the square of it.
+const maxTag = 2000
+
 // compile reads a text whose first line has the given number.
 func compile(source, file string, line int, html bool) (t *text, problem *Problem) {
 	// The Liquid library panics on some malformed expressions.
@@ -36,10 +40,15 @@ func compile(source, file string, line int, html bool) (t *text, problem *Proble
 		}
 	}()
 	loc := parser.SourceLoc{Pathname: file, LineNo: line}
+	for _, token := range parser.Scan(source, loc, nil) {
+		if token.Type != parser.TextTokenType && len(token.Source) > maxTag {
+			return nil, &Problem{file, token.SourceLoc.LineNo, fmt.Sprintf("what stands between {{ and }}, or {%% and %%}, is longer than %d bytes", maxTag)}
+		}
+	}
 	if _, err := grammar.Compile(source, loc); err != nil {
 		return nil, liquidProblem(err, file, line)
 	}
-	p, problem := prepare(source, file, line)
+	p, problem := prepare(source, file, line, html)
 	if problem != nil {
 		return nil, problem
 	}
@@ -63,19 +72,25 @@ func liquidProblem(err parser.Error, file string, line int) *Problem {
 	return &Problem{file, line, "not valid Liquid: " + strings.TrimSpace(message)}
 }
 
-// Bounds of one rendering.
+// Bounds of the rendering of one text.
 const (
-	maxOutput   = 1 << 20 // bytes of one text
-	maxTurns    = 20_000  // turns of all loops together
-	maxCaptured = 4 << 20 // bytes that capture and assign may keep
+	maxOutput = 1 << 20         // bytes of the text
+	maxTurns  = 20_000          // turns of all loops together
+	maxMade   = 16 << 20        // bytes that filters, captures and prints make, together
+	maxSteps  = 5_000_000       // pieces of the text that loops do
+	maxTime   = 5 * time.Second // of real time, of a rendering that has taken fewSteps
+	fewSteps  = 50_000
 )
 
-// Errors of rendering. Each comes wrapped in a sentence that names file and line
-// and, for ErrUndefined, the expression.
+// Errors of rendering. Each comes wrapped in a sentence that names the file and, for
+// ErrUndefined and ErrNotLinkable, the expression.
 var (
-	ErrUndefined = errors.New("has no value")
-	ErrTooLarge  = errors.New("the text grows too large")
-	ErrTooLong   = errors.New("the loops take too many turns")
+	ErrUndefined   = errors.New("has no value")
+	ErrTooLarge    = errors.New("the text grows too large")
+	ErrTooLong     = errors.New("the loops take too many turns, or do too much in them")
+	ErrNotLinkable = errors.New("is no address that a mail may lead to; those begin with https:, http:, mailto:, tel: or sms:")
+
+	errWrongKind = errors.New("a value is not of the kind that is needed where it stands")
 )
 
 // capped is a writer with an end.
@@ -92,7 +107,7 @@ func (c *capped) Write(b []byte) (int, error) {
 
 // render fills the text with vars, which it leaves as they are.
 func (t *text) render(vars map[string]any, zone *time.Location) (out string, err error) {
-	run := &rendering{text: t, zone: zone}
+	run := &rendering{text: t, zone: zone, began: time.Now()}
 	// The Liquid library panics where it cannot write, and on values that a
 	// filter cannot take.
 	defer func() {
@@ -102,7 +117,7 @@ func (t *text) render(vars map[string]any, zone *time.Location) (out string, err
 	}()
 	bindings := make(map[string]any, len(vars)+4)
 	for k, v := range vars {
-		bindings[k] = v
+		bindings[k] = sealed(v)
 	}
 	config := grammar
 	run.install(&config)

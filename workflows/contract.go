@@ -89,18 +89,14 @@ type Redeemed struct {
 // UnmarshalJSON also takes an order id that was typed as a number.
 func (r *Redeemed) UnmarshalJSON(b []byte) error {
 	var loose struct {
-		Order any `json:"order"`
+		Order json.RawMessage `json:"order"`
 	}
 	if err := json.Unmarshal(b, &loose); err != nil {
 		return err
 	}
-	switch order := loose.Order.(type) {
-	case string:
-		r.Order = order
-	case float64:
-		number, err := json.Marshal(int64(order))
-		r.Order = string(number)
-		return err
+	var number json.Number // as it was typed, however many digits it has
+	if json.Unmarshal(loose.Order, &r.Order) != nil && json.Unmarshal(loose.Order, &number) == nil {
+		r.Order = number.String()
 	}
 	return nil
 }

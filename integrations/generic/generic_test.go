@@ -136,14 +136,3 @@ func TestNew_NamesEveryProblem(t *testing.T) {
 	conformance.Config(t, generic.Descriptor, "secret: whsec_short", "secret")
 	conformance.Config(t, generic.Descriptor, "secret: short\nheader: \"a b\"", "secret", "header")
 }
-
-func FuzzNormalise(f *testing.F) {
-	f.Add([]byte(body))
-	s := &generic.Webhook{}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		batch, err := integrations.Normalise(s, integrations.Delivery{Body: body, ReceivedAt: time.Unix(1, 0)})
-		if err == nil {
-			conformance.Batch(t, batch)
-		}
-	})
-}

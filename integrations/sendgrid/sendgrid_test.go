@@ -352,14 +352,3 @@ func TestEvents_ReadTheVendorsExample(t *testing.T) {
 		require.Equal(t, "14c5d75ce93.dfd.64b469", batch.Evidence[i].VendorID)
 	}
 }
-
-func FuzzNormalise(f *testing.F) {
-	f.Add([]byte(events))
-	source := &sendgrid.Events{}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		batch, err := source.Normalise(integrations.Delivery{Body: body, ReceivedAt: time.Unix(1, 0)})
-		if err == nil {
-			conformance.Batch(t, batch)
-		}
-	})
-}

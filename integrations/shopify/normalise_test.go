@@ -10,7 +10,6 @@ import (
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/integrations/conformance"
-	"scrip.dev/scrip/integrations/shopify"
 )
 
 func normalise(t *testing.T, topic string, body []byte) event.Batch {
@@ -225,17 +224,4 @@ func TestNormalise_ReadsShopifysOwnBodies(t *testing.T) {
 	require.Equal(t, "10", batch.Events[0].Order.Discount.String())
 	require.Equal(t, "bd5a8aa1ecd019dd3520ff791ee3a24c", batch.Events[1].Token)
 	require.Equal(t, "Bob", batch.Events[1].Person.FirstName)
-}
-
-func FuzzNormalise(f *testing.F) {
-	f.Add("checkouts/update", fixture(f, "checkout.json"))
-	f.Add("orders/paid", fixture(f, "order.json"))
-	f.Add("customers/redact", []byte(`{"customer":{"id":1}}`))
-	webhooks := &shopify.Webhooks{}
-	f.Fuzz(func(t *testing.T, topic string, body []byte) {
-		batch, err := integrations.Normalise(webhooks, integrations.Delivery{Connection: "shop", Topic: topic, Body: body, ReceivedAt: time.Unix(1, 0)})
-		if err == nil {
-			conformance.Batch(t, batch)
-		}
-	})
 }
