@@ -41,6 +41,10 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if s.connections, err = s.config.Open(time.Now); err != nil {
 		return nil, err
 	}
+	payloads, err := s.config.PayloadCodec()
+	if err != nil {
+		return nil, err
+	}
 	if s.store, err = a.openStore(ctx, s.config); err != nil {
 		return nil, err
 	}
@@ -64,7 +68,7 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if err != nil {
 		return nil, err
 	}
-	s.temporal, err = worker.Dial("", s.log, counted)
+	s.temporal, err = worker.Dial("", payloads, s.log, counted)
 	return s, err
 }
 

@@ -28,6 +28,10 @@ type Config struct {
 	Listen    string // host:port of the starter
 	Database  Database
 	Worker    Worker
+	// PayloadKeys encrypt what Temporal keeps; the first encrypts, all decrypt.
+	// Without one nothing is encrypted.
+	PayloadKeys []PayloadKey
+	Codec       Codec
 	// KeepBodies is how long vendors' payloads are kept after they came in.
 	KeepBodies time.Duration
 	// ClockHour is how long an hour takes. Anything but an hour is a clock for
@@ -60,6 +64,19 @@ type Worker struct {
 	Listen               string // host:port of its health and metrics; empty: none
 	CachedWorkflows      int    // journeys kept in memory between their steps
 	ConcurrentActivities int    // vendor calls and slow steps under way
+}
+
+// PayloadKey is one key of the payload codec.
+type PayloadKey struct {
+	ID     string              // stands in clear text beside every payload
+	Secret integrations.Secret // base64 of 32 bytes
+}
+
+// Codec is the server that decrypts payloads for Temporal's UI and CLI.
+type Codec struct {
+	Listen  string              // host:port
+	Token   integrations.Secret // what callers show; may be empty where only this machine can call
+	Origins []string            // of Temporal's UI, as a browser sees it
 }
 
 // Team is whom a `notify:` step or a failing campaign tells.
@@ -99,6 +116,7 @@ func defaults() *Config {
 		Currency:    "EUR",
 		Listen:      "127.0.0.1:8080",
 		Worker:      Worker{CachedWorkflows: 256, ConcurrentActivities: 64},
+		Codec:       Codec{Listen: "127.0.0.1:8082", Origins: []string{"http://127.0.0.1:8233", "http://localhost:8233"}},
 		KeepBodies:  30 * 24 * time.Hour,
 		ClockHour:   time.Hour,
 		QuietHours:  map[string]string{"sms": "21:00-08:00", "whatsapp": "21:00-08:00"},

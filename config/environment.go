@@ -61,6 +61,13 @@ var overrides = []struct {
 	{"SCRIP_PUBLIC_URL", "public_url", func(c *Config, v string) error { c.PublicURL = v; return nil }},
 	{"SCRIP_LISTEN", "listen", func(c *Config, v string) error { c.Listen = v; return nil }},
 	{"SCRIP_WORKER_LISTEN", "worker.listen", func(c *Config, v string) error { c.Worker.Listen = v; return nil }},
+	{"SCRIP_PAYLOAD_KEYS", "payload_keys", func(c *Config, v string) (err error) { c.PayloadKeys, err = payloadKeys(v); return err }},
+	{"SCRIP_CODEC_LISTEN", "codec.listen", func(c *Config, v string) error { c.Codec.Listen = v; return nil }},
+	{"SCRIP_CODEC_TOKEN", "codec.token", func(c *Config, v string) error { c.Codec.Token = integrations.Secret(v); return nil }},
+	{"SCRIP_CODEC_ORIGINS", "codec.origins", func(c *Config, v string) error {
+		c.Codec.Origins = strings.Fields(strings.ReplaceAll(v, ",", " "))
+		return nil
+	}},
 	{"SCRIP_KEEP_BODIES", "keep_bodies", func(c *Config, v string) error { return setDuration(&c.KeepBodies, v) }},
 	{"SCRIP_CLOCK_HOUR", "clock.hour", func(c *Config, v string) error { return setDuration(&c.ClockHour, v) }},
 	{"DATABASE_URL", "database.url", func(c *Config, v string) error { c.Database.URL = integrations.Secret(v); return nil }},

@@ -101,7 +101,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func Serve(ctx context.Context, addr string, handler http.Handler, log *slog.Logger, ready func(net.Addr)) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; set `listen` in scrip.yaml or SCRIP_LISTEN to a free address", addr, err)
+		return fmt.Errorf("listening on %s: %w; name a free address in the settings, or end what listens there", addr, err)
 	}
 	server := &http.Server{
 		Handler:           handler,

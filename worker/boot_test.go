@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/dev/temporal/temporaltest"
 	"scrip.dev/scrip/worker"
 	"scrip.dev/scrip/workflows"
@@ -21,7 +22,7 @@ import (
 func TestBoot_RegistersEverythingOnARealWorker(t *testing.T) {
 	server := temporaltest.Server(t)
 	log := slog.New(slog.DiscardHandler)
-	c, err := worker.Dial(server.Address, log, client.MetricsNopHandler)
+	c, err := worker.Dial(server.Address, codec.New(), log, client.MetricsNopHandler)
 	require.NoError(t, err)
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -37,7 +38,7 @@ func TestBoot_RegistersEverythingOnARealWorker(t *testing.T) {
 
 func TestExecutions_KnowsWhatNeverRan(t *testing.T) {
 	server := temporaltest.Server(t)
-	c, err := worker.Dial(server.Address, slog.New(slog.DiscardHandler), client.MetricsNopHandler)
+	c, err := worker.Dial(server.Address, codec.New(), slog.New(slog.DiscardHandler), client.MetricsNopHandler)
 	require.NoError(t, err)
 	defer c.Close()
 	running, err := worker.Executions{Client: c}.Running(t.Context(), "cart-recovery", "jn_never")
@@ -47,7 +48,7 @@ func TestExecutions_KnowsWhatNeverRan(t *testing.T) {
 }
 
 func TestFailures_KeepForeignTextsOutOfHistories(t *testing.T) {
-	failures := worker.NewFailures(slog.New(slog.DiscardHandler))
+	failures := worker.NewFailures(codec.New(), slog.New(slog.DiscardHandler))
 	foreign := failures.ErrorToFailure(&leak{})
 	require.NotContains(t, foreign.String(), "anna@example.com")
 	require.Contains(t, foreign.GetMessage(), "internal error")
