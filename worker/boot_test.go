@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -49,9 +50,15 @@ func TestExecutions_KnowsWhatNeverRan(t *testing.T) {
 
 func TestFailures_KeepForeignTextsOutOfHistories(t *testing.T) {
 	failures := worker.NewFailures(codec.New(), slog.New(slog.DiscardHandler))
-	foreign := failures.ErrorToFailure(&leak{})
-	require.NotContains(t, foreign.String(), "anna@example.com")
-	require.Contains(t, foreign.GetMessage(), "internal error")
+	for _, foreign := range []error{
+		&leak{},
+		fmt.Errorf("writing to anna@example.com: %w", temporal.NewApplicationError("sending failed", activities.ErrorVendor)),
+		temporal.NewApplicationErrorWithCause("sending failed", activities.ErrorVendor, &leak{}),
+	} {
+		failure := failures.ErrorToFailure(foreign)
+		require.NotContains(t, failure.String(), "anna@example.com")
+		require.Contains(t, failure.GetMessage(), "internal error")
+	}
 	ours := failures.ErrorToFailure(temporal.NewApplicationError("sending failed", activities.ErrorVendor))
 	require.Equal(t, "sending failed", ours.GetMessage())
 }

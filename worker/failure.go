@@ -7,6 +7,7 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
 	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/store"
@@ -36,6 +37,12 @@ func (f *Failures) ErrorToFailure(err error) *failurepb.Failure {
 	reference := store.NewID("er")
 	f.log.Error("internal error", "reference", reference, "error", err)
 	return f.FailureConverter.ErrorToFailure(temporal.NewApplicationError("internal error "+reference, "internal"))
+}
+
+// FailureToError is the converter's incoming side. The SDK decrypts a failure where
+// it stands, which may be a marker that is on its way into the history.
+func (f *Failures) FailureToError(failure *failurepb.Failure) error {
+	return f.FailureConverter.FailureToError(proto.CloneOf(failure))
 }
 
 // known says whether an error, and every cause below it, was made by Temporal or
