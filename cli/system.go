@@ -14,6 +14,7 @@ import (
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/config"
+	"scrip.dev/scrip/logging"
 	"scrip.dev/scrip/starter"
 	"scrip.dev/scrip/store"
 	"scrip.dev/scrip/worker"
@@ -124,9 +125,8 @@ func (a *app) logger() *slog.Logger {
 	if strings.EqualFold(a.env("SCRIP_LOG"), "debug") {
 		level = slog.LevelDebug
 	}
-	options := &slog.HandlerOptions{Level: level}
 	if file, ok := a.err.(*os.File); ok && onTerminal(file) {
-		return slog.New(slog.NewTextHandler(a.err, options))
+		return slog.New(logging.Text(a.err, level))
 	}
-	return slog.New(slog.NewJSONHandler(a.err, options))
+	return slog.New(logging.JSON(a.err, level))
 }

@@ -20,7 +20,9 @@ type templateSummary struct {
 	Channels []string `json:"channels"`
 }
 
-type previewBody struct {
+// PreviewBody is how a template is filled. It is embedded in other bodies, which
+// takes an exported name.
+type PreviewBody struct {
 	Channel   string            `json:"channel,omitempty" enum:"email,sms" doc:"default: the first that the template has a text for"`
 	Contact   string            `json:"contact,omitempty" maxLength:"64" doc:"whose name and attributes are printed; default: samples"`
 	Variables map[string]any    `json:"variables,omitempty" doc:"in place of samples: {\"trigger\": {\"total\": 80}}"`
@@ -69,7 +71,7 @@ func (a *api) templateRoutes() {
 	look.MaxBodyBytes = 4 << 20
 	handle(a, store.ScopeRead, look, func(ctx context.Context, in *struct {
 		Name string `path:"name" maxLength:"64"`
-		Body previewBody
+		Body PreviewBody
 	}) (*answer[preview], error) {
 		out, err := a.preview(ctx, in.Name, in.Body)
 		if err != nil {
@@ -83,7 +85,7 @@ func (a *api) templateRoutes() {
 	handle(a, store.ScopeWrite, send, a.sendTest)
 }
 
-func (a *api) preview(ctx context.Context, name string, body previewBody) (preview, error) {
+func (a *api) preview(ctx context.Context, name string, body PreviewBody) (preview, error) {
 	files := body.Files
 	if len(files) == 0 {
 		stored, err := a.Store.TemplateSummary(ctx, name)
@@ -120,7 +122,7 @@ func (a *api) preview(ctx context.Context, name string, body previewBody) (previ
 
 // sampleVariables gives every variable that the template reads a value: the
 // caller's, the contact's, or a sample that shows its name.
-func (a *api) sampleVariables(ctx context.Context, parsed *template.Template, body previewBody) (map[string]any, error) {
+func (a *api) sampleVariables(ctx context.Context, parsed *template.Template, body PreviewBody) (map[string]any, error) {
 	now := a.Clock.Virtual(time.Now()).In(a.Config.Zone())
 	code := template.Code{Code: "SAMPLE-2345", Coupon: "sample", Discount: "10 %", ExpiresAt: sampleExpiry(a.Clock)}
 	vars := map[string]any{
@@ -170,7 +172,7 @@ func fillSample(vars map[string]any, steps []string, path string, code template.
 
 type sendTestInput struct {
 	Body struct {
-		previewBody
+		PreviewBody
 		Template   string `json:"template" maxLength:"64"`
 		To         string `json:"to" minLength:"3" maxLength:"320" doc:"an address of yours"`
 		Connection string `json:"connection,omitempty" maxLength:"40" doc:"default: the channel's"`
@@ -181,7 +183,7 @@ type sendTestInput struct {
 const testTimeout = 20 * time.Second
 
 func (a *api) sendTest(ctx context.Context, in *sendTestInput) (*answer[testSent], error) {
-	rendered, err := a.preview(ctx, in.Body.Template, in.Body.previewBody)
+	rendered, err := a.preview(ctx, in.Body.Template, in.Body.PreviewBody)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"runtime/debug"
 	"time"
 )
 
@@ -52,7 +53,7 @@ func observed(next http.Handler, log *slog.Logger, metrics *Metrics) http.Handle
 				if failure == http.ErrAbortHandler {
 					panic(failure)
 				}
-				log.ErrorContext(ctx, "panic while answering", "request", id, "route", route(r), "panic", fmt.Sprint(failure))
+				log.ErrorContext(ctx, "panic while answering", "request", id, "route", route(r), "panic", fmt.Sprintf("%T", failure), "stack", string(debug.Stack()))
 				if !answer.written {
 					writeProblem(answer, problem(http.StatusInternalServerError, "internal", "something failed on our side; look for request %s in the starter's log", id))
 				}

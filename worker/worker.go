@@ -9,6 +9,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -42,6 +43,7 @@ func New(c client.Client, hands *activities.Activities, o Options) worker.Worker
 		MaxConcurrentActivityExecutionSize:      or(o.Activities, 100),
 		MaxConcurrentLocalActivityExecutionSize: or(o.LocalActivities, 32),
 		WorkerStopTimeout:                       stopTimeout,
+		Interceptors:                            []interceptor.WorkerInterceptor{&panics{log: hands.Log}},
 	}
 	if o.Deployment != "" && o.Build != "" {
 		options.DeploymentOptions = worker.DeploymentOptions{
