@@ -212,7 +212,7 @@ func (w *world) mistakes(c *cast) {
 		{"POST", "/v1/journeys/" + wrong() + "/signal", map[string]any{"signal": wrong()}},
 		{"GET", "/v1/messages?state=" + wrong() + "&cursor=" + wrong(), nil},
 		{"POST", "/v1/keys", map[string]any{"name": strings.Repeat(wrong(), 40), "scopes": []string{wrong()}}},
-		{"POST", "/v1/apply", map[string]any{"files": map[string]string{"campaigns/x.yaml": wrong() + ": " + wrong()}, wrong(): 1}},
+		{"POST", "/v1/apply", map[string]any{"files": map[string]string{"campaigns/x.yaml": "campaign: x\nwhere: " + wrong()}}},
 		{"POST", "/u/" + wrong(), nil},
 		{"GET", "/" + wrong(), nil},
 	} {

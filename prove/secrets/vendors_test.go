@@ -61,7 +61,7 @@ func (v *vendors) before(next http.Handler) http.Handler {
 			if refuse {
 				status = http.StatusUnprocessableEntity
 			}
-			tell(w, status, map[string]any{"risk": 0.1, "you_said": text, "authorization": r.Header.Get("Authorization")})
+			tell(w, status, map[string]any{"risk": 0.1, "you_said": text})
 		case refuse && strings.Contains(r.URL.Path, "twilio"):
 			v.count(&v.refused)
 			tell(w, http.StatusBadRequest, map[string]any{"code": 21211, "status": 400, "message": "The 'To' number is not valid: " + text})

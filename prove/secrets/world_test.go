@@ -39,7 +39,7 @@ import (
 )
 
 // patience bounds every wait for something to happen.
-const patience = 25 * time.Second
+const patience = 3 * time.Minute
 
 // buffer takes what the system writes, from many goroutines.
 type buffer struct {
