@@ -23,11 +23,12 @@ func (f finding) String() string { return fmt.Sprintf("%s %q in %s", f.kind, f.m
 
 // look searches a text, and tells some of what stands around a marker.
 func (w *world) look(place string, text []byte) (found []finding) {
+	lower := strings.ToLower(string(text)) // of another length, where it isn't text
 	for marker, kind := range w.markers.in(text) {
-		at := strings.Index(strings.ToLower(string(text)), marker)
+		at := strings.Index(lower, marker)
 		around := ""
 		if at >= 0 {
-			around = string(text[max(0, at-160):min(len(text), at+100)])
+			around = lower[max(0, at-160):min(len(lower), at+100)]
 		}
 		found = append(found, finding{kind, marker, place + ": …" + around})
 	}
