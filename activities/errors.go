@@ -41,7 +41,7 @@ func (a *Activities) wrap(ctx context.Context, doing string, step Step, err erro
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
-		return err
+		return app // without what was put around it on the way, which may say anything
 	}
 	kind, permanent := ErrorDatabase, false
 	var vendor *integrations.Error

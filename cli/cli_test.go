@@ -284,6 +284,16 @@ func TestDatabase_ThatCantBeReachedIsSaidWithoutItsPassword(t *testing.T) {
 	}
 }
 
+func TestCodec_SaysWhatItLacksAndNothingOfWhatItDoesNotNeed(t *testing.T) {
+	t.Parallel()
+	sh := newShell(t)
+	require.Contains(t, sh.scrip("codec").err, "there is nothing to decrypt")
+	sh.env["SCRIP_PAYLOAD_KEYS"] = "2026:short"
+	require.Contains(t, sh.scrip("codec").err, "payload_keys.2026: is not base64")
+	sh.env["SCRIP_CODEC_LISTEN"] = "0.0.0.0:0"
+	require.Contains(t, sh.scrip("codec").err, "codec.token: is missing")
+}
+
 func TestEventSend_TakesConsentOfSomebodyOnly(t *testing.T) {
 	t.Parallel()
 	sh := running(t)

@@ -10,6 +10,7 @@ import (
 
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/dev"
+	"scrip.dev/scrip/logging"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -99,9 +100,6 @@ func devLog(state string) (*slog.Logger, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	log := slog.New(slog.NewMultiHandler(
-		slog.NewJSONHandler(file, nil),
-		slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}),
-	))
+	log := slog.New(slog.NewMultiHandler(logging.JSON(file, slog.LevelInfo), logging.Text(os.Stderr, slog.LevelError)))
 	return log, func() { _ = file.Close() }, nil
 }

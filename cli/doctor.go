@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 
+	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/starter"
 	"scrip.dev/scrip/store"
@@ -81,6 +82,8 @@ func (a *app) examine(ctx context.Context) []finding {
 	if err == nil {
 		_, err = c.Open(time.Now)
 		found = append(found, outcome("connections", err, "their settings are complete"))
+		payloads, err := c.PayloadCodec()
+		found = append(found, outcome("payload keys", err, encrypts(payloads)))
 	} else if c == nil {
 		return found
 	}
@@ -101,7 +104,7 @@ func (a *app) examineDatabase(ctx context.Context, c *config.Config) finding {
 func (a *app) examineTemporal(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, examineTimeout)
 	defer cancel()
-	c, err := worker.Dial("", slog.New(slog.DiscardHandler), nil)
+	c, err := worker.Dial("", codec.New(), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return outcome("temporal", err, "")
 	}
@@ -114,6 +117,13 @@ func (a *app) examineTemporal(ctx context.Context) finding {
 		return finding{"temporal", false, "lacks search attributes; make them with: " + joined(missing)}
 	}
 	return finding{"temporal", true, "answers"}
+}
+
+func encrypts(payloads *codec.Codec) string {
+	if payloads.On() {
+		return "what Temporal keeps is encrypted"
+	}
+	return "none: what Temporal keeps is in clear text, which holds ids only"
 }
 
 func outcome(name string, err error, fine string) finding {

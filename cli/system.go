@@ -14,6 +14,7 @@ import (
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/config"
+	"scrip.dev/scrip/logging"
 	"scrip.dev/scrip/starter"
 	"scrip.dev/scrip/store"
 	"scrip.dev/scrip/worker"
@@ -41,6 +42,10 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if s.connections, err = s.config.Open(time.Now); err != nil {
 		return nil, err
 	}
+	payloads, err := s.config.PayloadCodec()
+	if err != nil {
+		return nil, err
+	}
 	if s.store, err = a.openStore(ctx, s.config); err != nil {
 		return nil, err
 	}
@@ -64,7 +69,7 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if err != nil {
 		return nil, err
 	}
-	s.temporal, err = worker.Dial("", s.log, counted)
+	s.temporal, err = worker.Dial("", payloads, s.log, counted)
 	return s, err
 }
 
@@ -120,9 +125,8 @@ func (a *app) logger() *slog.Logger {
 	if strings.EqualFold(a.env("SCRIP_LOG"), "debug") {
 		level = slog.LevelDebug
 	}
-	options := &slog.HandlerOptions{Level: level}
 	if file, ok := a.err.(*os.File); ok && onTerminal(file) {
-		return slog.New(slog.NewTextHandler(a.err, options))
+		return slog.New(logging.Text(a.err, level))
 	}
-	return slog.New(slog.NewJSONHandler(a.err, options))
+	return slog.New(logging.JSON(a.err, level))
 }

@@ -32,6 +32,10 @@ type Config struct {
 	MaxConnections int // how many the starter keeps open at once
 	Database       Database
 	Worker         Worker
+	// PayloadKeys encrypt what Temporal keeps; the first encrypts, all decrypt.
+	// Without one nothing is encrypted.
+	PayloadKeys []PayloadKey
+	Codec       Codec
 	// KeepBodies is how long vendors' payloads are kept after they came in.
 	KeepBodies time.Duration
 	// ClockHour is how long an hour takes. Anything but an hour is a clock for
@@ -72,6 +76,19 @@ type Worker struct {
 	StepTimeout   time.Duration // one attempt of a step, after which Temporal makes another
 	VendorBackoff time.Duration // at least, until a vendor that took nothing is asked again
 	SettlePause   time.Duration // at least, between two looks at an unknown outcome
+}
+
+// PayloadKey is one key of the payload codec.
+type PayloadKey struct {
+	ID     string              // stands in clear text beside every payload
+	Secret integrations.Secret // base64 of 32 bytes
+}
+
+// Codec is the server that decrypts payloads for Temporal's UI and CLI.
+type Codec struct {
+	Listen  string              // host:port
+	Token   integrations.Secret // what callers show; may be empty where only this machine can call
+	Origins []string            // of Temporal's UI, as a browser sees it
 }
 
 // Team is whom a `notify:` step or a failing campaign tells.
@@ -115,6 +132,7 @@ func defaults() *Config {
 			CallTimeout: 15 * time.Second, ReportTimeout: 5 * time.Second, StepTimeout: 30 * time.Second,
 			VendorBackoff: 5 * time.Second, SettlePause: 30 * time.Second,
 		},
+		Codec:          Codec{Listen: "127.0.0.1:8082", Origins: []string{"http://127.0.0.1:8233", "http://localhost:8233"}},
 		MaxConnections: 4096,
 		KeepBodies:     30 * 24 * time.Hour,
 		ClockHour:      time.Hour,

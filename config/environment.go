@@ -70,6 +70,13 @@ var overrides = []struct {
 	{"SCRIP_WORKER_STEP_TIMEOUT", "worker.step_timeout", func(c *Config, v string) error { return setDuration(&c.Worker.StepTimeout, v) }},
 	{"SCRIP_WORKER_VENDOR_BACKOFF", "worker.vendor_backoff", func(c *Config, v string) error { return setDuration(&c.Worker.VendorBackoff, v) }},
 	{"SCRIP_WORKER_SETTLE_PAUSE", "worker.settle_pause", func(c *Config, v string) error { return setDuration(&c.Worker.SettlePause, v) }},
+	{"SCRIP_PAYLOAD_KEYS", "payload_keys", func(c *Config, v string) (err error) { c.PayloadKeys, err = payloadKeys(v); return err }},
+	{"SCRIP_CODEC_LISTEN", "codec.listen", func(c *Config, v string) error { c.Codec.Listen = v; return nil }},
+	{"SCRIP_CODEC_TOKEN", "codec.token", func(c *Config, v string) error { c.Codec.Token = integrations.Secret(v); return nil }},
+	{"SCRIP_CODEC_ORIGINS", "codec.origins", func(c *Config, v string) error {
+		c.Codec.Origins = strings.Fields(strings.ReplaceAll(v, ",", " "))
+		return nil
+	}},
 	{"SCRIP_KEEP_BODIES", "keep_bodies", func(c *Config, v string) error { return setDuration(&c.KeepBodies, v) }},
 	{"SCRIP_CLOCK_HOUR", "clock.hour", func(c *Config, v string) error { return setDuration(&c.ClockHour, v) }},
 	{"DATABASE_URL", "database.url", func(c *Config, v string) error { c.Database.URL = integrations.Secret(v); return nil }},

@@ -34,12 +34,7 @@ func init() {
 		"max_connections": number(func(c *Config) *int { return &c.MaxConnections }),
 		"keep_bodies":     duration(func(c *Config) *time.Duration { return &c.KeepBodies }),
 		"database": mapping(map[string]key{
-			"url": func(r *reader, path string, value ast.Node) {
-				var url string
-				if r.decode(path, value, &url) {
-					r.config.Database.URL = integrations.Secret(url)
-				}
-			},
+			"url":             secret(func(c *Config) *integrations.Secret { return &c.Database.URL }),
 			"max_connections": number(func(c *Config) *int { return &c.Database.MaxConnections }),
 		}),
 		"worker": mapping(map[string]key{
@@ -55,6 +50,12 @@ func init() {
 		"clock": mapping(map[string]key{
 			"hour": duration(func(c *Config) *time.Duration { return &c.ClockHour }),
 		}),
+		"payload_keys": readPayloadKeys,
+		"codec": mapping(map[string]key{
+			"listen":  text(func(c *Config) *string { return &c.Codec.Listen }),
+			"token":   secret(func(c *Config) *integrations.Secret { return &c.Codec.Token }),
+			"origins": func(r *reader, path string, value ast.Node) { r.decode(path, value, &r.config.Codec.Origins) },
+		}),
 		"quiet_hours": names(func(c *Config) map[string]string { return c.QuietHours }),
 		"defaults":    names(func(c *Config) map[string]string { return c.Defaults }),
 		"teams":       readTeams,
@@ -64,6 +65,15 @@ func init() {
 
 func text(field func(*Config) *string) key {
 	return func(r *reader, path string, value ast.Node) { r.decode(path, value, field(r.config)) }
+}
+
+func secret(field func(*Config) *integrations.Secret) key {
+	return func(r *reader, path string, value ast.Node) {
+		var text string
+		if r.decode(path, value, &text) {
+			*field(r.config) = integrations.Secret(text)
+		}
+	}
 }
 
 func number(field func(*Config) *int) key {

@@ -48,6 +48,7 @@ func (c *Config) Validate() Problems {
 	v.check(c.Database.MaxConnections >= 0, "database.max_connections", "must not be negative")
 	v.check(c.KeepBodies >= 24*time.Hour, "keep_bodies", "must be at least 1d, so that events which failed can be replayed")
 	v.check(c.ClockHour >= time.Millisecond && c.ClockHour <= time.Hour, "clock.hour", "must lie between 1ms and 1h")
+	v.payloads()
 	for _, channel := range slices.Sorted(maps.Keys(c.QuietHours)) {
 		hours := c.QuietHours[channel]
 		v.check(hours == "" || window.MatchString(hours), "quiet_hours."+channel, `%q is not a span of time; write one such as "21:00-08:00", or "" for none`, hours)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"scrip.dev/scrip/campaign"
+	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/dev/postgres"
 	"scrip.dev/scrip/dev/sandbox"
@@ -49,6 +50,7 @@ type environment struct {
 	baseURL     string
 	config      *config.Config
 	connections *config.Connections
+	payloads    *codec.Codec
 	store       *store.Store
 	sandbox     *sandbox.Sandbox
 	metrics     *starter.Metrics
@@ -109,6 +111,9 @@ func (e *environment) open(ctx context.Context, databaseURL string) error {
 		return err
 	}
 	if e.connections, err = e.config.Open(time.Now); err != nil {
+		return err
+	}
+	if e.payloads, err = e.config.PayloadCodec(); err != nil {
 		return err
 	}
 	if e.store, err = store.Open(ctx, databaseURL, 24); err != nil {

@@ -176,7 +176,23 @@ func TestTemplates_ArePreviewedWithSamplesAndOwnTexts(t *testing.T) {
 	require.Equal(t, "Hi [trigger.item]", seen.Text)
 	wrong := s.do("POST", "/v1/templates/hello/preview", map[string]any{"files": map[string]string{"sms.txt": "{% if %}"}})
 	require.Equal(t, "invalid_template", wrong.code(t))
-	require.Equal(t, "no_connection", s.do("POST", "/v1/send-test", map[string]any{"template": "hello", "to": "anna@example.com"}).code(t))
+	for _, test := range []map[string]any{
+		{"template": "hello", "to": "anna@example.com"},
+		{"template": "hello", "to": "anna@example.com", "channel": "email", "variables": map[string]any{"trigger": map[string]any{"total": 80}}},
+	} {
+		require.Equal(t, "no_connection", s.do("POST", "/v1/send-test", test).code(t))
+	}
+}
+
+func TestSignals_TakeAnIdAndALabelAndNothingElse(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	for _, payload := range []map[string]any{{"order": "1001", "email": "anna@example.com"}, {"order": "anna@example.com"}, {"outcome": "told by Anna"}} {
+		answer := s.do("POST", "/v1/journeys/jn_1/signal", map[string]any{"signal": "redeemed", "payload": payload})
+		require.Equal(t, "invalid_request", answer.code(t))
+		require.NotContains(t, string(answer.body), "nna")
+	}
+	require.Equal(t, "not_found", s.do("POST", "/v1/journeys/jn_1/signal", map[string]any{"signal": "redeemed", "payload": map[string]any{"order": "#1001"}}).code(t))
 }
 
 func TestKillSwitch_HoldsAndLetsGo(t *testing.T) {

@@ -26,8 +26,15 @@ type journeyAnswer struct {
 const statusTimeout = 3 * time.Second
 
 type signalBody struct {
-	Signal  string         `json:"signal" enum:"redeemed,applied,exit,skip,pause,resume" doc:"what a person may say"`
-	Payload map[string]any `json:"payload,omitempty" doc:"redeemed: {\"order\": \"1001\"}; exit: {\"outcome\": \"stopped\"}"`
+	Signal  string        `json:"signal" enum:"redeemed,applied,exit,skip,pause,resume" doc:"what a person may say"`
+	Payload signalPayload `json:"payload,omitzero" doc:"redeemed: {\"order\": \"1001\"}; exit: {\"outcome\": \"stopped\"}"`
+}
+
+// signalPayload travels through histories, so it takes an id and a label and
+// nothing that could be somebody's data.
+type signalPayload struct {
+	Order   string `json:"order,omitempty" pattern:"^[A-Za-z0-9#][A-Za-z0-9#._:/-]{0,63}$" patternDescription:"an order's id" doc:"the shop's id of the order"`
+	Outcome string `json:"outcome,omitempty" pattern:"^[a-z][a-z0-9_]{0,63}$" patternDescription:"an outcome such as called_us" doc:"what the journey ends as; default: stopped"`
 }
 
 func (a *api) journeyRoutes() {
@@ -68,19 +75,16 @@ func (a *api) journeyRoutes() {
 			JourneyID
 			Body signalBody
 		}) (*answer[accepted], error) {
-			if in.Body.Payload == nil {
-				in.Body.Payload = map[string]any{}
-			}
 			return a.signal(ctx, in.ID, in.Body.Signal, in.Body.Payload)
 		})
 	handle(a, store.ScopeWrite, creates(describe(op(http.MethodPost, "/v1/journeys/{id}/cancel", "cancel-journey", tag, "End a journey"),
 		"It ends as `stopped`; codes that nobody saw go back."), http.StatusAccepted),
 		func(ctx context.Context, in *JourneyID) (*answer[accepted], error) {
-			return a.signal(ctx, in.ID, "exit", map[string]any{"outcome": "stopped"})
+			return a.signal(ctx, in.ID, "exit", signalPayload{Outcome: "stopped"})
 		})
 }
 
-func (a *api) signal(ctx context.Context, id, name string, payload map[string]any) (*answer[accepted], error) {
+func (a *api) signal(ctx context.Context, id, name string, payload signalPayload) (*answer[accepted], error) {
 	journey, err := a.Store.Journey(ctx, a.Store.Pool, id)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"runtime/debug"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func observed(next http.Handler, log *slog.Logger, metrics *Metrics) http.Handle
 				if failure == http.ErrAbortHandler {
 					panic(failure)
 				}
-				log.ErrorContext(ctx, "panic while answering", "request", id, "route", route(r), "panic", fmt.Sprint(failure))
+				log.ErrorContext(ctx, "panic while answering", "request", id, "route", route(r), "panic", fmt.Sprintf("%T", failure), "stack", string(debug.Stack()))
 				if !answer.written {
 					writeProblem(answer, problem(http.StatusInternalServerError, "internal", "something failed on our side; look for request %s in the starter's log", id))
 				}
@@ -117,7 +118,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func Serve(ctx context.Context, addr string, handler http.Handler, limits Limits, log *slog.Logger, ready func(net.Addr)) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; set `listen` in scrip.yaml or SCRIP_LISTEN to a free address", addr, err)
+		return fmt.Errorf("listening on %s: %w; name a free address in the settings, or end what listens there", addr, err)
 	}
 	limits = limits.orDefaults()
 	server := &http.Server{

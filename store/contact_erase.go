@@ -62,6 +62,9 @@ var eraseStatements = []string{
 		WHERE i.contact_id = ANY ($1) AND d.id = l.delivery_id AND d.received_at = l.received_at
 		AND position(convert_to(i.value, 'UTF8') IN d.body) > 0`,
 	`UPDATE message SET address = '', detail = '', updated_at = now() WHERE contact_id = ANY ($1)`,
+	// A vendor's words about what a team was told of the person.
+	`UPDATE message SET detail = '', updated_at = now() WHERE contact_id IS NULL AND detail <> ''
+		AND journey_id IN (SELECT id FROM journey WHERE contact_id = ANY ($1))`,
 	// Tests that somebody sent to the person's address belong to no contact.
 	`UPDATE message m SET address = '', detail = '', updated_at = now() FROM identity i
 		WHERE i.contact_id = ANY ($1) AND i.kind IN ('email', 'phone') AND m.contact_id IS NULL AND m.address <> '' AND lower(m.address) = lower(i.value)`,

@@ -120,7 +120,7 @@ func csvContacts(in ContactImport, r io.Reader) (func() (importedContact, error)
 	for i, name := range header {
 		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\uFEFF")))
 		if !slices.Contains(csvColumns, name) && !strings.HasPrefix(name, "attributes.") {
-			return nil, fmt.Errorf("importing contacts: column %d is called %q; the columns are %s and attributes.NAME", i+1, name, strings.Join(csvColumns, ", "))
+			return nil, fmt.Errorf("importing contacts: the name of column %d is none that is known; the first line names the columns, which are %s and attributes.NAME", i+1, strings.Join(csvColumns, ", "))
 		}
 		header[i] = name
 	}

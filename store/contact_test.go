@@ -229,7 +229,7 @@ func TestImportContacts_TakesWhatItCanAndReportsTheRestByLine(t *testing.T) {
 	require.True(t, closed && hard)
 
 	_, err = p.ImportContacts(t.Context(), in, strings.NewReader("mail,name\n"), nil)
-	require.ErrorContains(t, err, `column 1 is called "mail"; the columns are email`)
+	require.ErrorContains(t, err, "the name of column 1 is none that is known; the first line names the columns, which are email")
 }
 
 func TestImportContacts_CountsHistoryOnce(t *testing.T) {

@@ -175,8 +175,11 @@ func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error)
 }
 
 func (s *Store) move(ctx context.Context, q Querier, m *Message, from string, o Outcome) (bool, error) {
+	// What a vendor says of a person who was erased while it was asked isn't kept.
 	tag, err := q.Exec(ctx, `
-		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), detail = $7, resent = resent + $8,
+		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), resent = resent + $8,
+			detail = CASE WHEN $7 = '' OR EXISTS (SELECT FROM contact c WHERE c.erased_at IS NOT NULL AND c.id = coalesce(message.contact_id,
+				(SELECT j.contact_id FROM journey j WHERE j.id = message.journey_id))) THEN '' ELSE $7 END,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
 		WHERE id = $1 AND state = $2 AND attempt_token = $3`,
 		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend))

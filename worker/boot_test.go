@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"scrip.dev/scrip/activities"
+	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/dev/temporal/temporaltest"
 	"scrip.dev/scrip/worker"
 	"scrip.dev/scrip/workflows"
@@ -21,7 +23,7 @@ import (
 func TestBoot_RegistersEverythingOnARealWorker(t *testing.T) {
 	server := temporaltest.Server(t)
 	log := slog.New(slog.DiscardHandler)
-	c, err := worker.Dial(server.Address, log, client.MetricsNopHandler)
+	c, err := worker.Dial(server.Address, codec.New(), log, client.MetricsNopHandler)
 	require.NoError(t, err)
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -37,7 +39,7 @@ func TestBoot_RegistersEverythingOnARealWorker(t *testing.T) {
 
 func TestExecutions_KnowsWhatNeverRan(t *testing.T) {
 	server := temporaltest.Server(t)
-	c, err := worker.Dial(server.Address, slog.New(slog.DiscardHandler), client.MetricsNopHandler)
+	c, err := worker.Dial(server.Address, codec.New(), slog.New(slog.DiscardHandler), client.MetricsNopHandler)
 	require.NoError(t, err)
 	defer c.Close()
 	running, err := worker.Executions{Client: c}.Running(t.Context(), "cart-recovery", "jn_never")
@@ -47,10 +49,16 @@ func TestExecutions_KnowsWhatNeverRan(t *testing.T) {
 }
 
 func TestFailures_KeepForeignTextsOutOfHistories(t *testing.T) {
-	failures := worker.NewFailures(slog.New(slog.DiscardHandler))
-	foreign := failures.ErrorToFailure(&leak{})
-	require.NotContains(t, foreign.String(), "anna@example.com")
-	require.Contains(t, foreign.GetMessage(), "internal error")
+	failures := worker.NewFailures(codec.New(), slog.New(slog.DiscardHandler))
+	for _, foreign := range []error{
+		&leak{},
+		fmt.Errorf("writing to anna@example.com: %w", temporal.NewApplicationError("sending failed", activities.ErrorVendor)),
+		temporal.NewApplicationErrorWithCause("sending failed", activities.ErrorVendor, &leak{}),
+	} {
+		failure := failures.ErrorToFailure(foreign)
+		require.NotContains(t, failure.String(), "anna@example.com")
+		require.Contains(t, failure.GetMessage(), "internal error")
+	}
 	ours := failures.ErrorToFailure(temporal.NewApplicationError("sending failed", activities.ErrorVendor))
 	require.Equal(t, "sending failed", ours.GetMessage())
 }

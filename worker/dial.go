@@ -11,14 +11,16 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
+
+	"scrip.dev/scrip/codec"
 )
 
 // Dial prepares a connection to Temporal, made when it is first used, as the environment says (TEMPORAL_ADDRESS,
 // TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…: the same variables as the
 // temporal CLI's), so that a local server, a cluster and a cloud namespace differ
-// in settings only. An empty address leaves the environment's. Spans go to the
-// global tracer.
-func Dial(address string, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
+// in settings only. An empty address leaves the environment's. What Temporal keeps
+// goes through payloads, the codec. Spans go to the global tracer.
+func Dial(address string, payloads *codec.Codec, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return nil, fmt.Errorf("reading Temporal's settings: %w", err)
@@ -33,7 +35,8 @@ func Dial(address string, logger *slog.Logger, metrics client.MetricsHandler) (c
 	options.Logger = log.NewStructuredLogger(logger)
 	options.MetricsHandler = metrics
 	options.Interceptors = []interceptor.ClientInterceptor{tracing}
-	options.FailureConverter = NewFailures(logger)
+	options.DataConverter = codec.Converter(payloads)
+	options.FailureConverter = NewFailures(payloads, logger)
 	c, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to Temporal at %s: %w", options.HostPort, err)

@@ -7,7 +7,9 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
+	"scrip.dev/scrip/codec"
 	"scrip.dev/scrip/store"
 )
 
@@ -19,14 +21,17 @@ type Failures struct {
 	log *slog.Logger
 }
 
-// NewFailures makes the converter that clients and workers share.
-func NewFailures(log *slog.Logger) *Failures {
-	return &Failures{FailureConverter: temporal.GetDefaultFailureConverter(), log: log}
+// NewFailures makes the converter that clients and workers share. Where payloads
+// are encrypted, messages and stack traces of errors are too.
+func NewFailures(payloads *codec.Codec, log *slog.Logger) *Failures {
+	return &Failures{log: log, FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
+		DataConverter: codec.Converter(payloads), EncodeCommonAttributes: payloads.On(),
+	})}
 }
 
 // ErrorToFailure is the converter's outgoing side.
 func (f *Failures) ErrorToFailure(err error) *failurepb.Failure {
-	if err == nil || known(err) {
+	if known(err) {
 		return f.FailureConverter.ErrorToFailure(err)
 	}
 	reference := store.NewID("er")
@@ -34,22 +39,22 @@ func (f *Failures) ErrorToFailure(err error) *failurepb.Failure {
 	return f.FailureConverter.ErrorToFailure(temporal.NewApplicationError("internal error "+reference, "internal"))
 }
 
-// known says whether an error was made by Temporal or by our activities' wrap.
-// Panics are not: their text is anybody's.
+// FailureToError is the converter's incoming side. The SDK decrypts a failure where
+// it stands, which may be a marker that is on its way into the history.
+func (f *Failures) FailureToError(failure *failurepb.Failure) error {
+	return f.FailureConverter.FailureToError(proto.CloneOf(failure))
+}
+
+// known says whether an error, and every cause below it, was made by Temporal or
+// by our activities' wrap. Panics are not: their text is anybody's.
 func known(err error) bool {
-	var (
-		panicked    *temporal.PanicError
-		application *temporal.ApplicationError
-		canceled    *temporal.CanceledError
-		timeout     *temporal.TimeoutError
-		terminated  *temporal.TerminatedError
-		server      *temporal.ServerError
-		activity    *temporal.ActivityError
-		child       *temporal.ChildWorkflowExecutionError
-	)
-	if errors.As(err, &panicked) {
-		return false
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch err.(type) {
+		case *temporal.ApplicationError, *temporal.CanceledError, *temporal.TimeoutError, *temporal.TerminatedError,
+			*temporal.ServerError, *temporal.ActivityError, *temporal.ChildWorkflowExecutionError:
+		default:
+			return false
+		}
 	}
-	return errors.As(err, &application) || errors.As(err, &canceled) || errors.As(err, &timeout) || errors.As(err, &terminated) ||
-		errors.As(err, &server) || errors.As(err, &activity) || errors.As(err, &child)
+	return true
 }

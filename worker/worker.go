@@ -43,9 +43,10 @@ func New(c client.Client, hands *activities.Activities, o Options) worker.Worker
 		MaxConcurrentLocalActivityExecutionSize: or(o.LocalActivities, 32),
 		// An attempt under way may end after a stop signal.
 		WorkerStopTimeout: or(o.StepTimeout, workflows.StepTimeout),
+		Interceptors:      []interceptor.WorkerInterceptor{&panics{log: hands.Log}},
 	}
 	if o.StepTimeout > 0 {
-		options.Interceptors = []interceptor.WorkerInterceptor{&stepTimeout{span: o.StepTimeout}}
+		options.Interceptors = append(options.Interceptors, &stepTimeout{span: o.StepTimeout})
 	}
 	if o.Deployment != "" && o.Build != "" {
 		options.DeploymentOptions = worker.DeploymentOptions{

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"regexp"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -130,9 +131,13 @@ func (j *journey) use(d int, rule string) {
 	j.state.Pending = slices.Delete(j.state.Pending, d, d+1)
 }
 
+// label is what an outcome looks like. It becomes a label of metrics too, so what a
+// person typed that isn't one ends the journey as stopped.
+var label = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
 // leave takes an exit that the file doesn't name.
 func (j *journey) leave(outcome string) {
-	if outcome == "" {
+	if !label.MatchString(outcome) {
 		outcome = campaign.OutcomeStopped
 	}
 	j.exit = &campaign.Exit{Outcome: outcome, Then: campaign.End}

@@ -299,6 +299,12 @@ func TestJourney_ExitByHandEndsItWithTheOutcomeAsked(t *testing.T) {
 	require.Equal(t, "called_us", w.run())
 }
 
+func TestJourney_ExitByHandWithWhatIsNoOutcomeStopsIt(t *testing.T) {
+	w := setup(t, cart)
+	w.signal(time.Hour, workflows.SignalExit, workflows.ExitRequest{Outcome: "told by anna@example.com"})
+	require.Equal(t, "stopped", w.run())
+}
+
 func TestJourney_ExitByHandWithoutInputStopsIt(t *testing.T) {
 	w := setup(t, cart)
 	w.signal(time.Hour, workflows.SignalExit, nil)
