@@ -43,7 +43,7 @@ type Options struct {
 	Settings map[string]string
 	// Environment is added to the server's, as NAME=value.
 	Environment []string
-	Log      *slog.Logger // progress; nil: none
+	Log         *slog.Logger // progress; nil: none
 }
 
 // Server is a running server.
