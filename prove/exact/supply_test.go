@@ -68,12 +68,12 @@ func TestPromise3_AnEmptyPoolServesThoseWhoWaitInTheirOrder(t *testing.T) {
 	}
 	refilled.Store(true)
 	early.Wait()
+	served := s.list(`SELECT a.claim_key FROM assignment a JOIN code c USING (batch_id, pos) WHERE c.code >= $1 ORDER BY c.code`, codeName(first))
+	require.Equal(t, line, served, "codes are given in the order in which they were waited for")
 	for _, p := range running {
 		<-p.ended
 		require.NoError(t, p.err, "a process failed; it said why")
 	}
-	served := s.list(`SELECT a.claim_key FROM assignment a JOIN code c USING (batch_id, pos) WHERE c.code >= $1 ORDER BY c.code`, codeName(first))
-	require.Equal(t, line, served, "codes are given in the order in which they were waited for")
 	require.Equal(t, journeys, s.count(`SELECT count(DISTINCT (batch_id, pos)) FROM assignment`))
 	require.Equal(t, newcomers, s.count(`SELECT count(*) FROM supply_waiter`), "nobody overtook")
 	late := s.list(`SELECT claim_key FROM supply_waiter ORDER BY seq`)
