@@ -33,8 +33,8 @@ type signalBody struct {
 // signalPayload travels through histories, so it takes an id and a label and
 // nothing that could be somebody's data.
 type signalPayload struct {
-	Order   string `json:"order,omitempty" pattern:"^[A-Za-z0-9#][A-Za-z0-9#._:/-]{0,63}$" patternDescription:"an order's id" doc:"the shop's id of the order"`
-	Outcome string `json:"outcome,omitempty" pattern:"^[a-z][a-z0-9_]{0,63}$" patternDescription:"an outcome such as called_us" doc:"what the journey ends as; default: stopped"`
+	Order   string `json:"order,omitempty" pattern:"^[A-Za-z0-9#][A-Za-z0-9#._:/-]{0,63}$" doc:"the shop's id of the order"`
+	Outcome string `json:"outcome,omitempty" pattern:"^[a-z][a-z0-9_]{0,63}$" doc:"what the journey ends as; default: stopped"`
 }
 
 func (a *api) journeyRoutes() {
