@@ -37,9 +37,9 @@ type Connections interface {
 type Outlet struct {
 	Name    string
 	Channel integrations.Channel
-	// Open says that this address may be written to: the connection is live, or
-	// a sandbox, or the address is on its only_to list.
-	Open func(address string) bool
+	// Guard says why this address may not be written to, NotLive or OnlyTo; "" where
+	// it may: the connection is live, or a sandbox, or lists the address in only_to.
+	Guard func(address string) string
 	// EvidenceWindow is how long silence about a message means nothing.
 	EvidenceWindow time.Duration
 	// Resend says what an unknown outcome comes to after that: sent again, or
@@ -62,6 +62,8 @@ type Project struct {
 type Observer interface {
 	Sent(channel, connection, outcome string)
 	Skipped(channel, reason string)
+	// NotDone counts a step each time that it is held, skipped or failed.
+	NotDone(campaign, verb, status, reason string)
 	Claimed(coupon, status string, took time.Duration)
 	Ended(campaign, outcome string)
 }
@@ -115,6 +117,7 @@ const (
 	AlreadyHad       = "already_had"
 	VendorRefused    = "vendor_refused"
 	NotLive          = "not_live"
+	OnlyTo           = "only_to"
 	NoConnection     = "no_connection"
 	JourneyOver      = "journey_over"
 	RenderError      = "render_error"
@@ -125,4 +128,12 @@ const (
 	KillSwitch       = "kill_switch"
 	EventsWaiting    = "events_waiting"
 	WaitingForSupply = "waiting_for_codes"
+	Paused           = "paused" // by hand
+)
+
+// Reasons for which a wait was over at once. A wait for the expiry of a code that
+// there isn't has NoCode.
+const (
+	Late   = "late"    // its moment had passed
+	NoDate = "no_date" // the contact or the trigger has no such date
 )

@@ -14,10 +14,14 @@ import (
 func (a *Activities) Assign(ctx context.Context, step Step) (Result, error) {
 	return a.perform(ctx, "assigning a code", step, func(s *scene) (Result, error) {
 		code, result, err := a.claim(ctx, s, *s.doc.Assign)
-		if err != nil || result.Status != "" {
+		if err != nil || result.Status == Held {
 			return result, err
 		}
-		return Result{Status: Done, Expiry: code.ExpiresAt}, nil
+		if code != nil {
+			result = Result{Status: Done, Expiry: code.ExpiresAt}
+		}
+		// No message says what became of the step.
+		return result, a.Store.SaveStepResult(ctx, s.Journey, s.ID, store.StepResult{Status: result.Status, Reason: result.Reason})
 	})
 }
 

@@ -35,10 +35,13 @@ func (a *Activities) callOut(ctx context.Context, s *scene) (Result, error) {
 	if err != nil {
 		var vendor *integrations.Error
 		var broken *renderError
+		var missing *unconfigured
 		last := activity.GetInfo(ctx).Attempt >= callAttempts
 		switch {
 		case errors.As(err, &broken):
 			result = store.StepResult{Status: Failed, Reason: RenderError}
+		case errors.As(err, &missing):
+			result = store.StepResult{Status: Failed, Reason: NoConnection}
 		case !errors.As(err, &vendor):
 			return Result{}, err
 		case vendor.Class == integrations.Invalid || vendor.Class == integrations.Auth || last:
@@ -59,7 +62,7 @@ func (a *Activities) request(ctx context.Context, s *scene) (any, error) {
 	doc := s.doc.Call
 	caller, ok := a.Connections.Caller(doc.Connection)
 	if !ok {
-		return nil, &integrations.Error{Class: integrations.Invalid, Vendor: doc.Connection, Doing: "calling another system", Code: "not_configured"}
+		return nil, &unconfigured{doc.Connection}
 	}
 	vars, err := a.variables(ctx, s)
 	if err != nil {
@@ -78,6 +81,11 @@ func (a *Activities) request(ctx context.Context, s *scene) (any, error) {
 	}
 	return caller.Call(ctx, doc.Method, path, body)
 }
+
+// unconfigured is a connection that the worker's scrip.yaml doesn't have.
+type unconfigured struct{ connection string }
+
+func (u *unconfigured) Error() string { return "there is no connection " + u.connection }
 
 // renderJSON renders the strings inside a JSON value; its shape stays as written.
 func renderJSON(value any, vars map[string]any) (any, error) {

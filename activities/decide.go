@@ -24,7 +24,7 @@ func (a *Activities) decide(ctx context.Context, s *scene) (Result, error) {
 	holds, err := s.doc.If.Eval(data)
 	if err != nil {
 		a.Log.WarnContext(ctx, "a condition can't be evaluated", "journey", s.Journey, "step", s.ID, "condition", s.doc.If.Source())
-		return a.park(ctx, s, ExpressionError)
+		return held(ExpressionError), nil
 	}
 	return Result{Status: Done, Holds: holds}, nil
 }
@@ -150,7 +150,7 @@ func (a *Activities) until(ctx context.Context, s *scene, path string, zone *tim
 	}
 	at, ok := data.Time(path, zone)
 	if !ok {
-		return time.Time{}, "no_date", nil
+		return time.Time{}, NoDate, nil
 	}
 	return at, "", nil
 }

@@ -21,7 +21,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 		if errors.As(err, &broken) {
 			a.Log.WarnContext(ctx, "a template can't be rendered; mend it and apply, or resume the journey", "journey", s.Journey,
 				"step", s.ID, "template", m.Template, "error", broken)
-			return a.park(ctx, s, RenderError)
+			return held(RenderError), nil
 		}
 		return Result{}, err
 	}
@@ -106,6 +106,7 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 		}
 		return a.sent(reportCtx, s, m.AssignmentID)
 	case store.MessageRefused:
+		a.Observe.Skipped(m.Channel, outcome.Reason)
 		return Result{Status: Failed, Reason: outcome.Reason}, nil
 	case store.MessageUnknown:
 		return Result{}, again(UnknownOutcome, outlet.Name+" gave no answer that says whether it took the message", time.Second)

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"strings"
 
 	"scrip.dev/scrip/store"
 )
@@ -14,6 +15,14 @@ type FinishInput struct {
 	// record is truer.
 	Settle bool   `json:"settle,omitempty"`
 	Step   string `json:"step,omitempty"`
+	// Remarks are kept with what became of the journey's steps.
+	Remarks []Remark `json:"remarks,omitempty"`
+}
+
+// Remark is why a wait was over at once.
+type Remark struct {
+	Step   string `json:"step"`
+	Reason string `json:"reason"`
 }
 
 // FinishResult is how it ended.
@@ -32,10 +41,23 @@ func (a *Activities) Finish(ctx context.Context, in FinishInput) (FinishResult, 
 	if err != nil {
 		return FinishResult{}, a.wrap(ctx, "ending a journey", step, err)
 	}
+	for _, r := range in.Remarks {
+		if err := a.Store.SaveStepResult(ctx, in.Journey, r.Step, store.StepResult{Status: Done, Reason: r.Reason}); err != nil {
+			return FinishResult{}, a.wrap(ctx, "ending a journey", step, err)
+		}
+	}
 	if journey, err := a.Store.Journey(ctx, a.Store.Pool, in.Journey); err == nil {
-		a.Observe.Ended(journey.Campaign, ended.Outcome)
+		a.ended(journey.Campaign, ended)
 	}
 	return FinishResult{Outcome: ended.Outcome, Withdraw: len(ended.Withdraw) > 0}, nil
+}
+
+// ended counts a journey's end, and the messages that it kept from going out.
+func (a *Activities) ended(campaign string, ended store.Ended) {
+	a.Observe.Ended(campaign, ended.Outcome)
+	for _, channel := range ended.Unsent {
+		a.Observe.Skipped(channel, JourneyOver)
+	}
 }
 
 // TakeBack deactivates, in their shop, the codes of an ended journey that nobody
@@ -63,7 +85,21 @@ func (a *Activities) RecordByHand(ctx context.Context, in ByHandInput) (Result, 
 		return Result{}, a.wrap(ctx, "recording "+in.Kind+" by hand", Step{Journey: in.Journey}, err)
 	}
 	if !raised {
-		return Result{Status: Skipped, Reason: NoCode}, nil
+		return a.nothingByHand(ctx, in)
 	}
 	return Result{Status: Done}, nil
+}
+
+// nothingByHand says that a signal was about a code of a journey that has none.
+func (a *Activities) nothingByHand(ctx context.Context, in ByHandInput) (Result, error) {
+	step := Step{Journey: in.Journey, ID: strings.ReplaceAll(in.Kind, ".", "_") + "_by_hand"}
+	journey, err := a.Store.Journey(ctx, a.Store.Pool, in.Journey)
+	if err == nil {
+		err = a.Store.SaveStepResult(ctx, in.Journey, step.ID, store.StepResult{Status: Skipped, Reason: NoCode})
+	}
+	if err != nil {
+		return Result{}, a.wrap(ctx, "recording "+in.Kind+" by hand", step, err)
+	}
+	a.Observe.NotDone(journey.Campaign, "signal", Skipped, NoCode)
+	return Result{Status: Skipped, Reason: NoCode}, nil
 }

@@ -61,19 +61,28 @@ func (a *Activities) perform(ctx context.Context, doing string, step Step, do fu
 	if err != nil {
 		return Result{}, a.wrap(ctx, doing, step, err)
 	}
-	if s.journey.CampaignState == "paused" {
-		result, err := a.park(ctx, s, CampaignPaused)
-		return result, a.wrap(ctx, doing, step, err)
+	result := held(CampaignPaused)
+	if s.journey.CampaignState != "paused" {
+		result, err = do(s)
 	}
-	result, err := do(s)
-	return result, a.wrap(ctx, doing, step, err)
+	if err == nil && result.Status != Done {
+		err = a.account(ctx, s, result)
+	}
+	if err != nil {
+		return Result{}, a.wrap(ctx, doing, step, err)
+	}
+	return result, nil
 }
 
-// park says in Postgres that the journey is held until something is mended, so
-// that whoever mends it finds the journey.
-func (a *Activities) park(ctx context.Context, s *scene, reason string) (Result, error) {
-	if err := a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, reason); err != nil {
-		return Result{}, err
+// held is the result of a step that waits for somebody to mend or release it.
+func held(reason string) Result { return Result{Status: Held, Reason: reason} }
+
+// account counts a step that is not done, and says in Postgres why a journey is
+// held: whoever releases it finds it there, and whoever asks.
+func (a *Activities) account(ctx context.Context, s *scene, result Result) error {
+	a.Observe.NotDone(s.journey.Campaign, string(s.doc.Verb), result.Status, result.Reason)
+	if result.Status != Held {
+		return nil
 	}
-	return Result{Status: Held, Reason: reason}, nil
+	return a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, result.Reason)
 }

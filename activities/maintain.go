@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/store"
 )
 
@@ -25,7 +26,7 @@ type Upkeep struct {
 // Executions is what maintenance asks Temporal: whether a journey still runs.
 type Executions interface {
 	// Running returns serviceerror.NotFound for a journey that Temporal doesn't know.
-	Running(ctx context.Context, campaign, journey string) (bool, error)
+	Running(ctx context.Context, campaignName, journey string) (bool, error)
 }
 
 // lostBatch bounds one round: the open journeys it asks Temporal about, the codes it
@@ -84,14 +85,14 @@ func (a *Activities) closeLost(ctx context.Context) (int, error) {
 		if running {
 			continue
 		}
-		ended, err := a.Store.EndJourney(ctx, store.Ending{Journey: j.ID, Outcome: "lost", Settle: true})
+		ended, err := a.Store.EndJourney(ctx, store.Ending{Journey: j.ID, Outcome: campaign.OutcomeLost, Settle: true})
 		if err != nil {
 			return lost, err
 		}
 		if err := a.withdrawInShop(ctx, ended.Withdraw); err != nil {
 			return lost, err
 		}
-		a.Observe.Ended(j.Campaign, ended.Outcome)
+		a.ended(j.Campaign, ended)
 		lost++
 	}
 	return lost, nil

@@ -27,13 +27,17 @@ func (a *Activities) notify(ctx context.Context, s *scene) error {
 		return err
 	}
 	for _, team := range slices.Sorted(maps.Keys(s.doc.Notify)) {
-		text, err := template.RenderText(s.doc.Notify[team], vars)
-		if err != nil {
-			a.Log.WarnContext(ctx, "a notify text can't be rendered", "journey", s.Journey, "step", s.ID, "error", err)
-			continue
+		addresses := a.Project.Teams[team]
+		if len(addresses) == 0 {
+			addresses = []string{""} // skipped below, and said so
 		}
-		for i, address := range a.Project.Teams[team] {
-			if err := a.notifyOne(ctx, s, fmt.Sprintf("%s/%s/%s/%d", s.Journey, s.ID, team, i), address, text); err != nil {
+		text, broken := template.RenderText(s.doc.Notify[team], vars)
+		if broken != nil {
+			a.Log.WarnContext(ctx, "a notify text can't be rendered", "journey", s.Journey, "step", s.ID, "error", broken)
+		}
+		for i, address := range addresses {
+			n := notice{key: fmt.Sprintf("%s/%s/%s/%d", s.Journey, s.ID, team, i), address: address, text: text, broken: broken != nil}
+			if err := a.notifyOne(ctx, s, n); err != nil {
 				return err
 			}
 		}
@@ -41,25 +45,63 @@ func (a *Activities) notify(ctx context.Context, s *scene) error {
 	return nil
 }
 
-func (a *Activities) notifyOne(ctx context.Context, s *scene, key, address, text string) error {
-	known, err := a.Store.MessageByKey(ctx, a.Store.Pool, key)
-	if err != nil || (known != nil && known.State != store.MessageReserved) {
+// notice is one message to one member of a team.
+type notice struct {
+	key, address, text string
+	broken             bool // its text can't be rendered
+}
+
+func (a *Activities) notifyOne(ctx context.Context, s *scene, n notice) error {
+	known, err := a.Store.MessageByKey(ctx, a.Store.Pool, n.key)
+	if err != nil {
 		return err
 	}
+	if known != nil && known.State == store.MessageCalling {
+		return a.lapse(ctx, known)
+	}
+	if known != nil && known.State != store.MessageReserved {
+		return nil
+	}
 	outlet, ok := a.Connections.Outlet(event.ChannelEmail, "")
-	m := store.Message{SendKey: key, JourneyID: s.Journey, Step: s.ID, Channel: event.ChannelEmail, Kind: "internal",
-		Connection: outlet.Name, Address: address}
-	if !ok || !outlet.Open(address) {
-		return a.Store.SkipMessage(ctx, a.Store.Pool, m, NotLive)
+	m := store.Message{SendKey: n.key, JourneyID: s.Journey, Step: s.ID, Channel: event.ChannelEmail, Kind: "internal",
+		Connection: outlet.Name, Address: n.address}
+	reason := ""
+	switch {
+	case n.broken:
+		reason = RenderError
+	case n.address == "":
+		reason = NoAddress
+	case !ok:
+		reason = NoConnection
+	default:
+		reason = outlet.Guard(n.address)
+	}
+	if reason != "" {
+		a.Observe.Skipped(m.Channel, reason)
+		return a.Store.SkipMessage(ctx, a.Store.Pool, m, reason)
 	}
 	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
-		return true, a.letOut(ctx, tx, s, 0, text)
+		return true, a.letOut(ctx, tx, s, 0, n.text)
 	})
 	if err != nil || begun == nil {
 		return err
 	}
 	_, err = a.call(ctx, nil, begun, outlet, integrations.Message{
-		Subject: "Scrip: " + s.journey.Campaign, Text: text, HTML: template.TextAsHTML(text),
+		Subject: "Scrip: " + s.journey.Campaign, Text: n.text, HTML: template.TextAsHTML(n.text),
 	})
+	return err
+}
+
+// lapse looks at a notice whose attempt never reported. Once nobody can be making
+// it any more it stands on the list of those whose outcome nobody knows; the
+// journey doesn't wait for that.
+func (a *Activities) lapse(ctx context.Context, m *store.Message) error {
+	if rest := m.Left(); rest > 0 {
+		return again(ErrorUnderWay, "another attempt is under way", rest)
+	}
+	moved, err := a.Store.EndCall(ctx, m, store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome})
+	if moved {
+		a.Observe.Sent(m.Channel, m.Connection, store.MessageUnknown)
+	}
 	return err
 }

@@ -59,14 +59,15 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 	if err != nil {
 		return Result{}, true, err
 	}
-	reason, held := stops(gate, m)
+	reason, holds := stops(gate, m)
 	switch {
-	case held:
-		result, err := a.hold(ctx, s, reason)
+	case holds:
+		result, err := a.hold(s, reason)
 		return result, true, err
-	case reason == "" && !outlet.Open(m.Address):
-		reason = NotLive
-	case reason == "" && s.tooLate(time.Now()):
+	case reason == "":
+		reason = outlet.Guard(m.Address)
+	}
+	if reason == "" && s.tooLate(time.Now()) {
 		reason = TooLate
 	}
 	if reason != "" {
@@ -89,7 +90,7 @@ func dueFor(ctx context.Context) time.Duration {
 
 // stops gives the one reason for which a message may not go, and whether that
 // only holds it.
-func stops(g store.Gate, m store.Message) (reason string, held bool) {
+func stops(g store.Gate, m store.Message) (reason string, holds bool) {
 	marketing := m.Kind == campaign.Marketing
 	switch {
 	case g.JourneyState == "ended":
@@ -110,13 +111,14 @@ func stops(g store.Gate, m store.Message) (reason string, held bool) {
 	return "", false
 }
 
-// hold parks what a person has to release, and asks again by itself where time
+// hold keeps what a person has to release, and asks again by itself where time
 // alone helps.
-func (a *Activities) hold(ctx context.Context, s *scene, reason string) (Result, error) {
+func (a *Activities) hold(s *scene, reason string) (Result, error) {
 	if reason == EventsWaiting {
+		a.Observe.NotDone(s.journey.Campaign, string(s.doc.Verb), Held, reason)
 		return Result{}, again(EventsWaiting, "an event that was accepted has not reached the journey yet", 200*time.Millisecond)
 	}
-	return a.park(ctx, s, reason)
+	return held(reason), nil
 }
 
 func (s *scene) tooLate(now time.Time) bool {
@@ -165,9 +167,6 @@ func (a *Activities) nextOpen(s *scene, m store.Message, now time.Time) (time.Ti
 
 // skip writes the one reason for which a message was not sent.
 func (a *Activities) skip(ctx context.Context, s *scene, m store.Message, reason string) (Result, error) {
-	if reason == JourneyOver {
-		return Result{Status: Skipped, Reason: reason}, nil
-	}
 	if m.Connection == "" {
 		m.Connection = s.doc.Send.Connection
 	}
@@ -229,7 +228,7 @@ func (a *Activities) knownMessage(ctx context.Context, s *scene, m *store.Messag
 	case store.MessageRefused:
 		return Result{Status: Failed, Reason: m.Reason}, nil
 	case store.MessageParked:
-		return a.park(ctx, s, UnknownOutcome)
+		return held(UnknownOutcome), nil
 	case store.MessageCalling:
 		if rest := m.Left(); rest > 0 {
 			return Result{}, again(ErrorUnderWay, "another attempt is under way", rest)

@@ -89,6 +89,7 @@ func (c *connections) Issuer(string) (integrations.Issuer, bool)       { return 
 func (c *connections) Caller(string) (integrations.Caller, bool)       { return c.caller, c.caller != nil }
 func (c *connections) Sent(string, string, string)                     {}
 func (c *connections) Skipped(string, string)                          {}
+func (c *connections) NotDone(string, string, string, string)          {}
 func (c *connections) Claimed(string, string, time.Duration)           {}
 func (c *connections) Ended(string, string)                            {}
 
@@ -112,7 +113,7 @@ func setup(t *testing.T) *desk {
 	t.Cleanup(s.Close)
 	d := &desk{T: t, store: s, vendor: &vendor{}, journey: store.NewID(store.JourneyID)}
 	d.outlets = &connections{outlet: activities.Outlet{Name: "email", Channel: d.vendor, EvidenceWindow: 15 * time.Minute,
-		Open: func(string) bool { return true }}}
+		Guard: func(string) string { return "" }}}
 	d.hands = &activities.Activities{Store: s, Connections: d.outlets, Observe: d.outlets, Log: discard,
 		Project: activities.Project{Zone: time.UTC, PublicURL: "https://shop.example.com",
 			Teams: map[string][]string{"sales": {"a@example.com", "b@example.com"}}}}
@@ -206,7 +207,7 @@ func TestSend_ASkippedMessageHasOneReasonAndClaimsNoCode(t *testing.T) {
 	for reason, prepare := range map[string]func(*desk){
 		activities.NoConsent: func(d *desk) { d.exec(`UPDATE consent SET state = 'denied'`) },
 		activities.NoAddress: func(d *desk) { d.exec(`DELETE FROM identity`) },
-		activities.NotLive:   func(d *desk) { d.outlets.outlet.Open = func(string) bool { return false } },
+		activities.NotLive:   func(d *desk) { d.outlets.outlet.Guard = func(string) string { return activities.NotLive } },
 		activities.Suppressed: func(d *desk) {
 			require.NoError(d, d.store.Suppress(d.Context(), d.store.Pool, "email", "Anna@Example.com", "hard_bounce", true, "test", time.Now()))
 		},

@@ -85,5 +85,5 @@ func (a *Activities) parkUnknown(ctx context.Context, s *scene, m *store.Message
 		return Result{}, err
 	}
 	a.Observe.Sent(m.Channel, m.Connection, store.MessageParked)
-	return a.park(ctx, s, UnknownOutcome)
+	return held(UnknownOutcome), nil
 }

@@ -132,6 +132,20 @@ func TestNotify_WritesToEachAddressOnce(t *testing.T) {
 	require.False(t, d.vendor.sent[0].Marketing)
 }
 
+func TestNotify_AnAttemptThatNeverReportedIsListed(t *testing.T) {
+	d, p, _ := errandDesk(t)
+	index := d.find(p, campaign.Notify)
+	require.Equal(t, activities.Done, d.run(d.hands.Notify, d.step(p, index)).Status)
+	// The process died between the ledger's row and the answer.
+	d.exec(`UPDATE message SET state = 'calling'`)
+	_, err := d.env.ExecuteActivity(d.hands.Notify, d.step(p, index))
+	require.Equal(t, activities.ErrorUnderWay, d.retried(err))
+	d.exec(`UPDATE message SET attempt_deadline = called_at`)
+	require.Equal(t, activities.Done, d.run(d.hands.Notify, d.step(p, index)).Status)
+	require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE kind = 'internal' AND state = 'unknown'`))
+	require.Equal(t, 2, d.vendor.calls())
+}
+
 func (d *desk) find(p *campaign.Program, verb campaign.Verb) int {
 	for i, step := range p.Plan.Steps {
 		if step.Do == verb {
@@ -217,7 +231,7 @@ func (d *desk) finish(outcome string, settle bool) activities.FinishResult {
 
 func TestFinish_ReturnsACodeThatNobodySaw(t *testing.T) {
 	d := setup(t)
-	d.outlets.outlet.Open = func(string) bool { return true }
+	d.outlets.outlet.Guard = func(string) string { return "" }
 	d.vendor.answers = []error{failure(integrations.Invalid)}
 	d.exec(`UPDATE template SET version_no = 1`)
 	_, err := d.send()

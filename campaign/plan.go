@@ -97,7 +97,6 @@ const (
 	OutcomeRedeemed  = "redeemed"
 	OutcomeCompleted = "completed"
 	OutcomeTimedOut  = "timed_out"
-	OutcomeHoldout   = "holdout"
 	OutcomeRestarted = "restarted"
 	OutcomeStopped   = "stopped"
 	OutcomeErased    = "erased"

@@ -75,7 +75,6 @@ var (
 	ErrUnsigned  = &Refusal{http.StatusUnauthorized, "missing_signature", "the signature header is missing; send the webhook signed"}
 	ErrStale     = &Refusal{http.StatusUnauthorized, "stale_timestamp", "the signed timestamp is more than five minutes off; check the sender's clock, or send the webhook again"}
 	ErrMalformed = &Refusal{http.StatusBadRequest, "malformed_body", "the body could not be read; send it in the format the vendor documents"}
-	ErrTooLarge  = &Refusal{http.StatusRequestEntityTooLarge, "body_too_large", "the body is larger than five mebibytes; send less at once"}
 	ErrTopic     = &Refusal{http.StatusBadRequest, "wrong_topic", "the topic in the path and the topic header differ; subscribe each topic to its own address"}
 	ErrAccount   = &Refusal{http.StatusForbidden, "wrong_account", "the webhook comes from another account than the connection's"}
 )

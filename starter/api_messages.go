@@ -56,8 +56,15 @@ func (a *api) messageRoutes() {
 				Verdict string `json:"verdict" enum:"accepted,resend,give_up"`
 			}
 		}) (*answer[verdict], error) {
+			message, err := a.Store.MessageSummary(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
 			if err := a.Store.ResolveMessage(ctx, in.ID, in.Body.Verdict, actor(ctx)); err != nil {
 				return nil, err
+			}
+			if in.Body.Verdict == store.VerdictGiveUp {
+				a.Metrics.Skipped(message.Channel, store.GivenUp)
 			}
 			return reply(verdict{in.ID, in.Body.Verdict})
 		})

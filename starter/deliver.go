@@ -230,5 +230,7 @@ func (v *delivery) refused(ctx context.Context, row store.OutboxRow, err error) 
 	}
 	if _, err := v.Store.EndJourney(ctx, store.Ending{Journey: row.JourneyID, Outcome: campaign.OutcomeFailed}); err != nil {
 		v.Log.ErrorContext(ctx, "a journey that can't start is left open", "journey", row.JourneyID, "error", err)
+		return
 	}
+	v.Ended(row.Campaign, campaign.OutcomeFailed)
 }

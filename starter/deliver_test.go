@@ -105,8 +105,23 @@ func TestDeliver_EndsAJourneyThatTemporalWillNeverTake(t *testing.T) {
 	w.accept(cart("anna@example.com", "T1", 80))
 	w.dispatch()
 	w.temporal.fails[one[string](w, `SELECT id FROM journey`)] = ErrRefused
+	var counted []string
+	w.d.Ended = func(campaign, outcome string) { counted = append(counted, campaign+" "+outcome) }
 	w.deliver()
 	require.Equal(t, "failed", one[string](w, `SELECT outcome FROM journey`))
+	require.Equal(t, []string{"recovery failed"}, counted)
+}
+
+func TestDeliver_AStartIsNotedAlsoWhereTheWorkerHasParkedTheJourneyAlready(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, recovery)
+	w.accept(cart("anna@example.com", "T1", 80))
+	w.dispatch()
+	id := one[string](w, `SELECT id FROM journey`)
+	require.NoError(t, w.store.ParkJourney(t.Context(), w.store.Pool, id, "send_email_note", "kill_switch"))
+	w.deliver()
+	require.Equal(t, "parked", one[string](w, `SELECT state FROM journey`))
+	require.True(t, one[bool](w, `SELECT started_at IS NOT NULL FROM journey`), "the upkeep looks after journeys that have started")
 }
 
 func TestLease_PassesToAnotherProcessAndShutsTheFirstOneOut(t *testing.T) {

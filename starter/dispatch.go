@@ -38,6 +38,7 @@ type Dispatcher struct {
 	Holder   string          // names this process in the lease
 	Woken    <-chan struct{} // of this process's inbox; may be nil
 	Metrics  *InboxMetrics
+	Ended    func(campaign, outcome string) // counts journeys that could not start
 	Log      *slog.Logger
 
 	outbox    chan struct{} // wakes the second stage

@@ -55,6 +55,9 @@ func (s *scene) offer(ctx context.Context, a attempt) error {
 		return s.refuse(ctx, a, store.RefusedNoContact, "")
 	}
 	a.contact = subject
+	if subject.Erased { // a code that the person held tells of itself still
+		return s.refuse(ctx, a, store.RefusedErased, "")
+	}
 	key, hasKey := a.version.Campaign.EntryKey(a.event.ID, a.event.Fields)
 	a.key = store.EntryKey(key)
 	if quiet := a.version.Campaign.Trigger.Debounce; quiet > 0 && hasKey {

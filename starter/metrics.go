@@ -24,6 +24,7 @@ type Metrics struct {
 
 	sent     *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
+	notDone  *prometheus.CounterVec
 	claims   *prometheus.HistogramVec
 	ended    *prometheus.CounterVec
 	requests *prometheus.HistogramVec
@@ -37,6 +38,9 @@ func NewMetrics() *Metrics {
 			Help: "Calls to channel vendors by what became of them."}, []string{"channel", "connection", "outcome"}),
 		skipped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scrip_messages_skipped_total",
 			Help: "Messages that were not sent, by reason."}, []string{"channel", "reason"}),
+		notDone: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scrip_steps_not_done_total",
+			Help: "Steps that were held, skipped or failed, by reason; a held one counts each time that it is asked again."},
+			[]string{"campaign", "verb", "status", "reason"}),
 		claims: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "scrip_claim_seconds",
 			Help: "How long a code took to claim.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"coupon", "status"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "scrip_journeys_ended_total",
@@ -44,7 +48,7 @@ func NewMetrics() *Metrics {
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "scrip_http_request_seconds",
 			Help: "Requests by route.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}, []string{"route", "method", "status"}),
 	}
-	m.Registry.MustRegister(m.sent, m.skipped, m.claims, m.ended, m.requests,
+	m.Registry.MustRegister(m.sent, m.skipped, m.notDone, m.claims, m.ended, m.requests,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -56,6 +60,11 @@ func (m *Metrics) Sent(channel, connection, outcome string) {
 
 // Skipped counts a message that was not sent.
 func (m *Metrics) Skipped(channel, reason string) { m.skipped.WithLabelValues(channel, reason).Inc() }
+
+// NotDone counts a step that was held, skipped or failed.
+func (m *Metrics) NotDone(campaign, verb, status, reason string) {
+	m.notDone.WithLabelValues(campaign, verb, status, reason).Inc()
+}
 
 // Claimed measures one claim.
 func (m *Metrics) Claimed(coupon, status string, took time.Duration) {

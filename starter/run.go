@@ -30,6 +30,7 @@ func Run(ctx context.Context, deps Deps, options RunOptions) error {
 	}
 	counted := NewInboxMetrics(deps.Metrics.Registry)
 	deps.Metrics.Watch(deps.Store)
+	deps.Store.Refused = func(campaign, reason string) { counted.Refusals.WithLabelValues(campaign, reason).Inc() }
 	deps.Inbox = NewInbox(deps.Store, counted)
 	defer deps.Inbox.Close()
 	hooks := &Hooks{Inbox: deps.Inbox, Sources: deps.Connections, PublicURL: public, Metrics: counted, Log: deps.Log, Now: time.Now}
@@ -39,7 +40,7 @@ func Run(ctx context.Context, deps Deps, options RunOptions) error {
 
 	dispatcher := &Dispatcher{Store: deps.Store, Sources: deps.Connections, Clock: deps.Clock, Zone: deps.Config.Zone(),
 		Temporal: &Client{Client: deps.Temporal, Store: deps.Store, Clock: deps.Clock},
-		Holder:   holder(), Woken: deps.Inbox.Woken(), Metrics: counted, Log: deps.Log}
+		Holder:   holder(), Woken: deps.Inbox.Woken(), Metrics: counted, Ended: deps.Metrics.Ended, Log: deps.Log}
 	// The dispatcher outlives the server, so that what the last requests stored is
 	// on its way before the process ends.
 	dispatching, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -70,8 +70,11 @@ func (b *batch) enterOne(ctx context.Context, p store.PendingEntry) (err error) 
 	if a.contact, err = s.contact(ctx, p.ContactID); err != nil {
 		return err
 	}
-	if waited, err := b.Store.DeletePending(ctx, b.tx, p.ID); err != nil || !waited || a.contact.Erased {
+	if waited, err := b.Store.DeletePending(ctx, b.tx, p.ID); err != nil || !waited {
 		return err
+	}
+	if a.contact.Erased {
+		return s.refuse(ctx, a, store.RefusedErased, "")
 	}
 	reason, err := s.qualifies(ctx, a)
 	if err == nil && reason == "" {

@@ -38,6 +38,8 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, contactID, actor string) e
 		}
 	}
 	batch := &pgx.Batch{}
+	s.refuseWaiting(batch, RefusedErased, `INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT campaign_id, contact_id, event_id, $2
+		FROM pending_entry WHERE contact_id = ANY ($1) RETURNING campaign_id`, c.IDs(), RefusedErased)
 	for _, statement := range eraseStatements {
 		batch.Queue(statement, c.IDs())
 	}
@@ -49,8 +51,6 @@ func (s *Store) erase(ctx context.Context, tx pgx.Tx, contactID, actor string) e
 
 // eraseStatements take all ids of the person as $1.
 var eraseStatements = []string{
-	`INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT campaign_id, contact_id, event_id, 'erased'
-		FROM pending_entry WHERE contact_id = ANY ($1)`,
 	`DELETE FROM pending_entry WHERE contact_id = ANY ($1)`,
 	`UPDATE delivery d SET body = NULL, meta = NULL FROM event e
 		WHERE e.contact_id = ANY ($1) AND NOT e.imported AND d.id = e.delivery_id AND d.received_at = e.received_at`,

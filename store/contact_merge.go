@@ -32,6 +32,10 @@ func (s *Store) mergeContacts(ctx context.Context, q Querier, a, b string) (stri
 		return "", err
 	}
 	batch := &pgx.Batch{}
+	// Of two debounced entries with the same key the one that goes on longer stays.
+	s.refuseWaiting(batch, RefusedMerged, `INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT l.campaign_id, $1, l.event_id, $3
+		FROM pending_entry l JOIN pending_entry w USING (campaign_id, entry_key) WHERE l.contact_id = $2 AND w.contact_id = $1 RETURNING campaign_id`,
+		winner, loser, RefusedMerged)
 	for _, statement := range mergeStatements {
 		batch.Queue(statement, winner, loser)
 	}
@@ -59,9 +63,6 @@ var mergeStatements = []string{
 		attributes = l.attributes || w.attributes, profile_at = greatest(w.profile_at, l.profile_at)
 		FROM contact l WHERE w.id = $1 AND l.id = $2`,
 	`UPDATE contact SET merged_into = $1 WHERE id = $2 OR merged_into = $2`,
-	// Of two debounced entries with the same key the one that goes on longer stays.
-	`INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT l.campaign_id, $1, l.event_id, 'merged'
-		FROM pending_entry l JOIN pending_entry w USING (campaign_id, entry_key) WHERE l.contact_id = $2 AND w.contact_id = $1`,
 	`UPDATE pending_entry w SET due_at = greatest(w.due_at, l.due_at), event_id = CASE WHEN l.due_at > w.due_at THEN l.event_id ELSE w.event_id END
 		FROM pending_entry l WHERE w.contact_id = $1 AND l.contact_id = $2 AND l.campaign_id = w.campaign_id AND l.entry_key = w.entry_key`,
 	`DELETE FROM pending_entry l USING pending_entry w

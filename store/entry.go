@@ -22,6 +22,8 @@ const (
 	RefusedNoContact  = "no_contact"
 	RefusedNoKey      = "no_key"
 	RefusedUnreadable = "unreadable_version" // this build can't compile the campaign's version
+	RefusedMerged     = "merged"             // the entry of another record of the person goes on
+	RefusedErased     = "erased"
 )
 
 // EntryKey hashes the text from outside that identifies an entry.
@@ -54,6 +56,20 @@ func (s *Store) Refuse(ctx context.Context, q Querier, r Refusal) error {
 		return fmt.Errorf("recording a refused entry: %w", err)
 	}
 	return nil
+}
+
+// refuseWaiting queues a statement that refuses entries which waited out their
+// debounce; it has to return their campaigns' ids.
+func (s *Store) refuseWaiting(batch *pgx.Batch, reason, statement string, args ...any) {
+	batch.Queue(`WITH refused AS (`+statement+`) SELECT c.name FROM refused r JOIN campaign c ON c.id = r.campaign_id`, args...).Query(func(rows pgx.Rows) error {
+		campaigns, err := collect[string](rows)
+		for _, name := range campaigns {
+			if s.Refused != nil {
+				s.Refused(name, reason)
+			}
+		}
+		return err
+	})
 }
 
 // Entered is what is known about a contact's entries into one campaign.

@@ -80,14 +80,17 @@ type Ended struct {
 	Outcome string
 	// Withdraw are codes made in a shop that nobody got to see.
 	Withdraw []ShopCode
+	// Unsent are the channels of messages that were to be tried again and won't be.
+	Unsent []string
 }
 
 // EndJourney closes a journey: its outcome, its codes, its keys. Asked again it
 // may overwrite its own earlier outcome with a truer one, never a label with
 // less: a redemption that came meanwhile wins over the expiry.
 func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
-	ended := Ended{Outcome: e.Outcome}
+	var ended Ended
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		ended = Ended{Outcome: e.Outcome}
 		if _, err := tx.Exec(ctx, `SELECT 1 FROM journey WHERE id = $1 FOR NO KEY UPDATE`, e.Journey); err != nil {
 			return err
 		}
@@ -109,7 +112,10 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 		batch := &pgx.Batch{}
 		batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, e.Journey)
 		batch.Queue(`UPDATE message SET state = 'skipped', reason = 'journey_over', updated_at = now()
-			WHERE journey_id = $1 AND state = 'reserved'`, e.Journey)
+			WHERE journey_id = $1 AND state = 'reserved' RETURNING channel`, e.Journey).Query(func(rows pgx.Rows) (err error) {
+			ended.Unsent, err = collect[string](rows)
+			return err
+		})
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}

@@ -97,13 +97,13 @@ func (s *Store) HoldOutbox(ctx context.Context, journeyID string, wait time.Dura
 }
 
 // AcknowledgeOutbox deletes rows that Temporal has taken; journeys whose start is
-// among them run from now on. The error is ErrDeposed where the lease is lost.
+// among them run from now on, unless a worker was faster and has parked them. The error is ErrDeposed where the lease is lost.
 func (s *Store) AcknowledgeOutbox(ctx context.Context, l Lease, ids []int64) error {
 	var held bool
 	err := s.Pool.QueryRow(ctx, `WITH held AS (SELECT 1 FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE),
 		gone AS (DELETE FROM outbox WHERE id = ANY ($3) AND EXISTS (SELECT 1 FROM held) RETURNING journey_id, kind),
-		started AS (UPDATE journey j SET state = 'running', started_at = coalesce(j.started_at, now()) FROM gone
-			WHERE gone.kind = 'start' AND j.id = gone.journey_id AND j.state = 'pending')
+		started AS (UPDATE journey j SET state = CASE j.state WHEN 'pending' THEN 'running' ELSE j.state END, started_at = now() FROM gone
+			WHERE gone.kind = 'start' AND j.id = gone.journey_id AND j.started_at IS NULL AND j.state <> 'ended')
 		SELECT EXISTS (SELECT 1 FROM held)`, l.Name, l.Epoch, ids).Scan(&held)
 	if err != nil {
 		return fmt.Errorf("acknowledging outbox rows: %w", err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/campaign"
 )
 
 // CampaignSummary is a campaign in a list.
@@ -114,8 +116,12 @@ func (s *Store) SetCampaignState(ctx context.Context, name, state, actor string)
 		case CampaignRunning:
 			signal, which = "resume", `j.state = 'parked' AND j.parked_reason = 'campaign_paused'`
 		case CampaignStopped:
-			signal, payload, which = "exit", map[string]string{"outcome": "stopped"}, `j.state <> 'ended'`
-			if _, err := tx.Exec(ctx, `DELETE FROM pending_entry WHERE campaign_id = $1`, id); err != nil {
+			signal, payload, which = "exit", map[string]string{"outcome": campaign.OutcomeStopped}, `j.state <> 'ended'`
+			batch := &pgx.Batch{}
+			s.refuseWaiting(batch, CampaignStopped, `INSERT INTO refusal (campaign_id, contact_id, event_id, reason) SELECT campaign_id, contact_id, event_id, $2
+				FROM pending_entry WHERE campaign_id = $1 RETURNING campaign_id`, id, CampaignStopped)
+			batch.Queue(`DELETE FROM pending_entry WHERE campaign_id = $1`, id)
+			if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 				return err
 			}
 		}

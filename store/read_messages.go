@@ -60,6 +60,9 @@ const (
 	VerdictGiveUp   = "give_up"  // don't send it any more
 )
 
+// GivenUp is the reason of a message that a person settled with VerdictGiveUp.
+const GivenUp = "given_up"
+
 // ErrNotUnsettled says that a message's outcome is known, or its call under way.
 var ErrNotUnsettled = errors.New("the message has an outcome")
 
@@ -67,7 +70,7 @@ var ErrNotUnsettled = errors.New("the message has an outcome")
 // wakes its journey.
 func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) error {
 	states := map[string]struct{ state, reason string }{
-		VerdictAccepted: {MessageAccepted, ""}, VerdictResend: {MessageReserved, ""}, VerdictGiveUp: {MessageRefused, "given_up"},
+		VerdictAccepted: {MessageAccepted, ""}, VerdictResend: {MessageReserved, ""}, VerdictGiveUp: {MessageRefused, GivenUp},
 	}
 	to, known := states[verdict]
 	if !known {

@@ -46,8 +46,8 @@ func (s *Store) Why(ctx context.Context, contactID, campaign string) ([]Explanat
 		}
 	}
 	var found []Explanation
-	for _, explain := range []func(context.Context, string, string) ([]Explanation, error){s.whyJourneys, s.whyWaiting, s.whyRefused, s.whySkipped} {
-		some, err := explain(ctx, contact.ID, campaign)
+	for _, explain := range []func(context.Context, *Contact, string) ([]Explanation, error){s.whyJourneys, s.whyWaiting, s.whyRefused, s.whySkipped, s.whyNotDone} {
+		some, err := explain(ctx, contact, campaign)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +57,8 @@ func (s *Store) Why(ctx context.Context, contactID, campaign string) ([]Explanat
 	return append(found, never...), err
 }
 
-func (s *Store) whyJourneys(ctx context.Context, contact, campaign string) ([]Explanation, error) {
-	journeys, err := s.Journeys(ctx, JourneyFilter{Campaign: campaign, Contact: contact}, Page{Limit: explainLimit})
+func (s *Store) whyJourneys(ctx context.Context, contact *Contact, campaign string) ([]Explanation, error) {
+	journeys, err := s.Journeys(ctx, JourneyFilter{Campaign: campaign, Contact: contact.ID}, Page{Limit: explainLimit})
 	explanations := make([]Explanation, len(journeys))
 	for i, j := range journeys {
 		e := Explanation{Campaign: j.Campaign, Verdict: WhyInside, Journey: j.ID, At: j.EnteredAt}
@@ -72,6 +72,9 @@ func (s *Store) whyJourneys(ctx context.Context, contact, campaign string) ([]Ex
 		case "ended":
 			e.Verdict, e.Reason, e.At = WhyEnded, j.Outcome, *j.EndedAt
 			e.Sentence = fmt.Sprintf("%s and ended as %s", entered, j.Outcome)
+			if words := outcomeSentences[j.Outcome]; words != "" {
+				e.Sentence += ": " + words
+			}
 		default:
 			e.Sentence = entered + " and is inside"
 		}
@@ -80,29 +83,32 @@ func (s *Store) whyJourneys(ctx context.Context, contact, campaign string) ([]Ex
 	return explanations, err
 }
 
-func (s *Store) whyWaiting(ctx context.Context, contact, campaign string) ([]Explanation, error) {
+func (s *Store) whyWaiting(ctx context.Context, contact *Contact, campaign string) ([]Explanation, error) {
 	type entry struct {
-		Campaign     string
-		FirstAt, Due time.Time
+		Campaign, State string
+		FirstAt, Due    time.Time
 	}
-	entries, err := list[entry](ctx, s.Pool, "waiting entries", `SELECT c.name, p.first_at, p.due_at FROM pending_entry p JOIN campaign c ON c.id = p.campaign_id
-		WHERE p.contact_id = $1 AND ($2 = '' OR c.name = $2) ORDER BY p.due_at LIMIT $3`, contact, campaign, explainLimit)
+	entries, err := list[entry](ctx, s.Pool, "waiting entries", `SELECT c.name, c.state, p.first_at, p.due_at FROM pending_entry p JOIN campaign c ON c.id = p.campaign_id
+		WHERE p.contact_id = $1 AND ($2 = '' OR c.name = $2) ORDER BY p.due_at LIMIT $3`, contact.ID, campaign, explainLimit)
 	explanations := make([]Explanation, len(entries))
 	for i, p := range entries {
 		explanations[i] = Explanation{Campaign: p.Campaign, Verdict: WhyWaiting, Reason: "debounce", At: p.FirstAt,
 			Sentence: "waits out its debounce: it enters at " + p.Due.UTC().Format(time.RFC3339) + " unless another event comes or an exit applies before"}
+		if p.State == CampaignPaused {
+			explanations[i].Sentence += "; it waits on while the campaign is paused"
+		}
 	}
 	return explanations, err
 }
 
-func (s *Store) whyRefused(ctx context.Context, contact, campaign string) ([]Explanation, error) {
+func (s *Store) whyRefused(ctx context.Context, contact *Contact, campaign string) ([]Explanation, error) {
 	type refusal struct {
 		Campaign, Reason, Detail, Event string
 		At                              time.Time
 	}
 	refusals, err := list[refusal](ctx, s.Pool, "refusals", `SELECT c.name, r.reason, r.detail, coalesce(e.type, ''), r.at
 		FROM refusal r JOIN campaign c ON c.id = r.campaign_id LEFT JOIN event e ON e.id = r.event_id
-		WHERE r.contact_id = $1 AND ($2 = '' OR c.name = $2) ORDER BY r.id DESC LIMIT $3`, contact, campaign, explainLimit)
+		WHERE r.contact_id = $1 AND ($2 = '' OR c.name = $2) ORDER BY r.id DESC LIMIT $3`, contact.ID, campaign, explainLimit)
 	explanations := make([]Explanation, len(refusals))
 	for i, r := range refusals {
 		sentence := sentenceOf(refusalSentences, r.Reason)
@@ -117,15 +123,16 @@ func (s *Store) whyRefused(ctx context.Context, contact, campaign string) ([]Exp
 	return explanations, err
 }
 
-func (s *Store) whySkipped(ctx context.Context, contact, campaign string) ([]Explanation, error) {
+func (s *Store) whySkipped(ctx context.Context, contact *Contact, campaign string) ([]Explanation, error) {
 	type skip struct {
 		Campaign, Journey, Step, Channel, State, Reason string
 		At                                              time.Time
 	}
 	skips, err := list[skip](ctx, s.Pool, "messages", `SELECT c.name, j.id, m.step, m.channel, m.state, m.reason, m.updated_at
 		FROM message m JOIN journey j ON j.id = m.journey_id JOIN campaign c ON c.id = j.campaign_id
-		WHERE m.contact_id = $1 AND m.state IN ('skipped', 'refused', 'unknown', 'parked') AND ($2 = '' OR c.name = $2)
-		ORDER BY m.id DESC LIMIT $3`, contact, campaign, explainLimit)
+		WHERE j.contact_id = ANY ($1) AND ($2 = '' OR c.name = $2)
+		AND (m.state IN ('skipped', 'refused', 'unknown', 'parked') OR m.state = 'reserved' AND m.attempt > 0)
+		ORDER BY m.id DESC LIMIT $3`, contact.IDs(), campaign, explainLimit)
 	explanations := make([]Explanation, len(skips))
 	for i, m := range skips {
 		explanations[i] = Explanation{Campaign: m.Campaign, Verdict: WhySkipped, Reason: m.Reason, Journey: m.Journey, At: m.At,
@@ -133,6 +140,26 @@ func (s *Store) whySkipped(ctx context.Context, contact, campaign string) ([]Exp
 		if m.State == MessageUnknown || m.State == MessageParked {
 			explanations[i].Sentence = fmt.Sprintf("nobody knows whether the %s of %s was sent; settle it with `scrip unknown resolve`", m.Channel, m.Step)
 		}
+		if m.State == MessageReserved {
+			explanations[i].Sentence = fmt.Sprintf("%s was not taken by the vendor of %s yet; it is tried again. The activity that waits in the Temporal UI and the log say why", m.Step, m.Channel)
+		}
+	}
+	return explanations, err
+}
+
+// whyNotDone tells of steps besides messages that were not done.
+func (s *Store) whyNotDone(ctx context.Context, contact *Contact, campaign string) ([]Explanation, error) {
+	type step struct {
+		Campaign, Journey, Step, Reason string
+		At                              time.Time
+	}
+	steps, err := list[step](ctx, s.Pool, "results of steps", `SELECT c.name, j.id, r.step, r.reason, r.at
+		FROM step_result r JOIN journey j ON j.id = r.journey_id JOIN campaign c ON c.id = j.campaign_id
+		WHERE j.contact_id = ANY ($1) AND r.status <> 'done' AND ($2 = '' OR c.name = $2) ORDER BY r.at DESC LIMIT $3`, contact.IDs(), campaign, explainLimit)
+	explanations := make([]Explanation, len(steps))
+	for i, r := range steps {
+		explanations[i] = Explanation{Campaign: r.Campaign, Verdict: WhySkipped, Reason: r.Reason, Journey: r.Journey, At: r.At,
+			Sentence: fmt.Sprintf("%s was not done: %s", r.Step, sentenceOf(skipSentences, r.Reason))}
 	}
 	return explanations, err
 }

@@ -25,6 +25,9 @@ var migrations embed.FS
 // Store is the database. It is safe for concurrent use.
 type Store struct {
 	Pool *pgxpool.Pool
+	// Refused is told of entries that end in ways in which nobody is dispatched: an
+	// erasure, a merge, a stopped campaign. Set before use; nil: nobody counts them.
+	Refused func(campaign, reason string)
 	claimer
 	versions    versions
 	suppressing suppressionKey

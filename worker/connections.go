@@ -31,7 +31,7 @@ func (c Connections) Outlet(channel, name string) (activities.Outlet, bool) {
 	return activities.Outlet{
 		Name:           name,
 		Channel:        sender,
-		Open:           func(address string) bool { return opened.Guard(address) == "" },
+		Guard:          opened.Guard,
 		EvidenceWindow: opened.EvidenceWindow,
 		Resend:         opened.OnUnknown == config.Resend,
 	}, true

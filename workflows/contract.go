@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"scrip.dev/scrip/activities"
 	"scrip.dev/scrip/campaign"
 )
 
@@ -59,6 +60,8 @@ type State struct {
 	Pending []Delivery `json:"pending,omitempty"` // deliveries that nothing has taken yet
 	Seen    []int64    `json:"seen,omitempty"`    // deliveries that came, so that none counts twice
 	Paused  bool       `json:"paused,omitempty"`
+	// Remarks are kept when the journey ends: no step of its own costs it anything.
+	Remarks []activities.Remark `json:"remarks,omitempty"`
 }
 
 // Delivery is one webhook as far as it concerns a journey: for each of its events

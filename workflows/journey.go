@@ -129,9 +129,19 @@ func (j *journey) beforeStep(ctx workflow.Context, step campaign.Step) error {
 	if err := j.recordByHand(ctx); err != nil || !j.state.Paused || j.exit != nil {
 		return err
 	}
-	j.status.Held = "paused"
+	j.status.Held = activities.Paused
+	// Journeys that were paused by an earlier build noted it nowhere.
+	noted := workflow.GetVersion(ctx, "note-pause", workflow.DefaultVersion, 1) > workflow.DefaultVersion
+	if noted {
+		if _, err := local(ctx, "note the pause", hands.NotePause, j.step(step, time.Time{})); err != nil {
+			return err
+		}
+	}
 	_, err := j.block(ctx, block{says: "paused by hand", ready: func() bool { return !j.state.Paused }})
 	j.status.Held = ""
+	if err == nil && noted {
+		_, err = local(ctx, "note the end of the pause", hands.NoteResume, j.step(step, time.Time{}))
+	}
 	return err
 }
 
@@ -145,7 +155,7 @@ func (j *journey) finish(ctx workflow.Context, outcome string) (JourneyResult, e
 		j.hear()
 		heard := j.inbox.heard
 		result, err := local(ctx, "end as "+outcome, hands.Finish, activities.FinishInput{
-			Journey: j.id, Outcome: outcome, Step: j.status.Step,
+			Journey: j.id, Outcome: outcome, Step: j.status.Step, Remarks: j.state.Remarks,
 			Settle: outcome == campaign.OutcomeCompleted || outcome == campaign.OutcomeTimedOut,
 		})
 		if err != nil {

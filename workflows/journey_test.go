@@ -53,6 +53,7 @@ type world struct {
 	done    []string // what was done, in order: "send_email_cart_reminder @0s"
 	answers map[string]func(activities.Step) (activities.Result, error)
 	byHand  []activities.ByHandInput
+	noted   []string // pauses
 }
 
 func setup(t *testing.T, source string) *world {
@@ -71,6 +72,12 @@ func setup(t *testing.T, source string) *world {
 	w.env.RegisterActivity(hands)
 	for _, do := range []any{hands.Send, hands.Assign, hands.Decide, hands.Tag, hands.Untag, hands.Notify, hands.Call, hands.Withdraw} {
 		w.env.OnActivity(do, mock.Anything, mock.Anything).Return(w.act).Maybe()
+	}
+	for what, note := range map[string]any{"paused": hands.NotePause, "resumed": hands.NoteResume} {
+		w.env.OnActivity(note, mock.Anything, mock.Anything).Return(func(_ context.Context, step activities.Step) (activities.Result, error) {
+			w.noted = append(w.noted, what+" "+step.ID)
+			return activities.Result{Status: activities.Done}, nil
+		}).Maybe()
 	}
 	w.env.OnActivity(hands.TakeBack, mock.Anything, mock.Anything).Return(activities.Result{Status: activities.Done}, nil).Maybe()
 	w.env.OnActivity(hands.Finish, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.FinishInput) (activities.FinishResult, error) {
@@ -291,6 +298,7 @@ func TestJourney_PauseHoldsTheNextStepUntilResume(t *testing.T) {
 	w.signal(150*time.Hour, workflows.SignalResume, nil)
 	require.Equal(t, "completed", w.run())
 	require.Equal(t, "send_sms_last_call @150h0m0s", w.done[1])
+	require.Equal(t, []string{"paused wait_until_1d_before_expiry", "resumed wait_until_1d_before_expiry"}, w.noted)
 }
 
 func TestJourney_ExitByHandEndsItWithTheOutcomeAsked(t *testing.T) {

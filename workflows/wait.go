@@ -19,6 +19,12 @@ func (j *journey) wait(ctx workflow.Context, step campaign.Step) error {
 		if err != nil {
 			return err
 		}
+		switch m := step.Moment; {
+		case !m.Local && m.Until == campaign.UntilExpiry && j.state.Expiry.IsZero():
+			j.remark(activities.NoCode)
+		case until.Before(j.state.Since):
+			j.remark(activities.Late)
+		}
 		skips := j.inbox.skips
 		j.inbox.retimed = false
 		retimed := func() bool { return j.inbox.retimed && step.Moment.Until == campaign.UntilExpiry }
@@ -27,6 +33,14 @@ func (j *journey) wait(ctx workflow.Context, step campaign.Step) error {
 			return err
 		}
 		j.state.Until = time.Time{}
+	}
+}
+
+// remark notes why the wait under way is over at once; "" nothing.
+func (j *journey) remark(reason string) {
+	last := len(j.state.Remarks) - 1
+	if reason != "" && (last < 0 || j.state.Remarks[last].Step != j.status.Step) {
+		j.state.Remarks = append(j.state.Remarks, activities.Remark{Step: j.status.Step, Reason: reason})
 	}
 }
 
@@ -105,6 +119,7 @@ func (j *journey) deadline(ctx workflow.Context, m campaign.Moment, arm int) (ti
 		}
 		if arm < 0 {
 			j.state.Until = result.Moment
+			j.remark(result.Reason)
 		}
 		return result.Moment, nil
 	case m.Until == campaign.UntilExpiry && j.state.Expiry.IsZero():

@@ -56,7 +56,7 @@ type Options struct {
 	PortSetting, UIPortSetting string
 	LogFile                    string // default: server.log in Dir
 	// CLI is the `temporal` executable; empty finds it or builds it.
-	CLI      string
+	CLI string
 	// Settings are further dynamic settings of the server, such as
 	// `history.defaultWorkflowTaskTimeout="2s"`.
 	Settings []string

@@ -101,7 +101,12 @@ func (o *office) Send(_ context.Context, m integrations.Message) (integrations.S
 
 func (o *office) Outlet(string, string) (activities.Outlet, bool) {
 	return activities.Outlet{Name: "email", Channel: o, EvidenceWindow: time.Hour,
-		Open: func(to string) bool { _, closed := o.closed.Load(to); return !closed }}, true
+		Guard: func(to string) string {
+			if _, closed := o.closed.Load(to); closed {
+				return activities.NotLive
+			}
+			return ""
+		}}, true
 }
 func (o *office) Issuer(string) (integrations.Issuer, bool) { return nil, false }
 func (o *office) Caller(string) (integrations.Caller, bool) { return nil, false }
@@ -109,6 +114,7 @@ func (o *office) Sent(string, string, string)               {}
 func (o *office) Skipped(string, string)                    {}
 func (o *office) Claimed(string, string, time.Duration)     {}
 func (o *office) Ended(string, string)                      {}
+func (o *office) NotDone(string, string, string, string)    {}
 
 func newOffice(t *testing.T, journeys int) *office {
 	o := &office{shop: newDatabase(t), answers: map[string][]integrations.Class{}, arrived: map[string]string{}}

@@ -21,6 +21,12 @@ const (
 // Full says whether proofs run at full size.
 func Full() bool { return os.Getenv(sizeVariable) == "full" }
 
+// Short gives an environment in which proofs run in their short form and write
+// nothing down.
+func Short(environment []string) []string {
+	return append(environment, sizeVariable+"=", findingsVariable+"=")
+}
+
 // Size gives the short form's number, or the full one.
 func Size[T any](short, full T) T {
 	if Full() {

@@ -13,9 +13,9 @@ import (
 	"scrip.dev/scrip/e2e/walk"
 )
 
-// settings are those of the example project, with evidence windows that tests can
+// Settings are those of the example project, with evidence windows that tests can
 // wait for.
-const settings = `
+const Settings = `
 project: proof
 time_zone: Europe/Berlin
 currency: EUR
@@ -65,13 +65,16 @@ func (w *World) project() string { return filepath.Join(w.Dir, "project") }
 func (w *World) files(t testing.TB) map[string]string {
 	files, err := config.ReadFolder(filepath.Join(Root(t), "examples"))
 	require.NoError(t, err)
-	maps.Copy(files, map[string]string{config.File: settings})
+	maps.Copy(files, map[string]string{config.File: Settings})
 	maps.Copy(files, w.options.Files)
 	return files
 }
 
-func (w *World) writeProject(t testing.TB) {
-	for name, text := range w.files(t) {
+func (w *World) writeProject(t testing.TB) { w.Write(t, w.files(t)) }
+
+// Write puts files into the project; Apply makes them count.
+func (w *World) Write(t testing.TB, files map[string]string) {
+	for name, text := range files {
 		path := filepath.Join(w.project(), name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -113,7 +114,7 @@ func (w *World) Add(t testing.TB, role, binary string) string {
 		"SCRIP_SANDBOX_SHOPIFY_SECRET="+secrets.ShopifyClientKey, "SCRIP_SANDBOX_SHOPIFY_TOKEN="+secrets.ShopifyAccessToken,
 		"SCRIP_SANDBOX_SENDGRID_KEY="+secrets.SendGridAPIKey, "SCRIP_SANDBOX_SENDGRID_PUBLIC_KEY="+secrets.SendGridPublicKey,
 		"SCRIP_SANDBOX_TWILIO_SID="+secrets.TwilioAccountSID, "SCRIP_SANDBOX_TWILIO_TOKEN="+secrets.TwilioAuthToken,
-		"SCRIP_SANDBOX_TWILIO_FROM="+secrets.TwilioFrom, "SCRIP_SANDBOX_OWN_SECRET="+w.own)
+		"SCRIP_SANDBOX_TWILIO_FROM="+secrets.TwilioFrom, "SCRIP_SANDBOX_OWN_SECRET="+w.OwnSecret)
 	s.env = append(s.env, quick...)
 	s.env = append(s.env, w.options.Environment...)
 	w.mu.Lock()
@@ -245,4 +246,18 @@ func (w *World) Wires(name string) (*wire.PostgresProxy, *wire.TemporalProxy) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.processes[name].postgres, w.processes[name].temporal
+}
+
+// Metrics is the /metrics page of a process.
+func (w *World) Metrics(t testing.TB, name string) string {
+	t.Helper()
+	w.mu.Lock()
+	address := w.processes[name].listen
+	w.mu.Unlock()
+	answer, err := http.Get("http://" + address + "/metrics")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(page)
 }

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/dev/sandbox"
 	"scrip.dev/scrip/e2e/walk"
@@ -14,7 +17,8 @@ import (
 
 // State is what became of a person, in lines that don't differ between two runs of
 // the same things: journeys and their outcomes, messages with how often the vendor
-// took each, codes, redemptions, events, tags, refusals.
+// took each, codes, redemptions, events, tags, refusals. Whether a wait began late is
+// a matter of time, which may differ.
 func (w *World) State(ctx context.Context, p *walk.Person) ([]string, error) {
 	var contact string
 	err := w.Store.Pool.QueryRow(ctx, `SELECT contact_id FROM identity WHERE kind = 'email' AND value_norm = $1`, p.Customer.Email).Scan(&contact)
@@ -46,9 +50,28 @@ const state = `
 	UNION ALL SELECT 'refused ' || c.name || ' ' || r.reason || ' ' || count(*) FROM refusal r JOIN campaign c ON c.id = r.campaign_id
 		WHERE r.contact_id = $1 GROUP BY c.name, r.reason
 	UNION ALL SELECT 'step ' || r.step || ' ' || r.status || ' ' || r.reason FROM step_result r
-		JOIN journey j ON j.id = r.journey_id WHERE j.contact_id = $1
+		JOIN journey j ON j.id = r.journey_id WHERE j.contact_id = $1 AND r.reason <> 'late'
 	UNION ALL SELECT 'waiting entry' FROM pending_entry WHERE contact_id = $1
 	UNION ALL SELECT 'undelivered ' || o.kind || ' ' || o.name FROM outbox o JOIN journey j ON j.id = o.journey_id WHERE j.contact_id = $1`
+
+// Count runs a statement that counts something in the database.
+func (w *World) Count(t testing.TB, statement string, args ...any) (n int) {
+	t.Helper()
+	require.NoError(t, w.Store.Pool.QueryRow(t.Context(), statement, args...).Scan(&n), statement)
+	return n
+}
+
+// Until waits for something to become true of the whole.
+func (w *World) Until(t testing.TB, done func() bool, what string, args ...any) {
+	t.Helper()
+	deadline := time.Now().Add(w.Patience)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for "+what, append([]any{w.Patience}, args...)...)
+		}
+		time.Sleep(w.Pause)
+	}
+}
 
 // taken says of each message how it stands in the ledger and how often the vendors
 // took it.

@@ -49,9 +49,10 @@ type World struct {
 	Tap     *wire.Tap
 	Sandbox *sandbox.Sandbox
 	Dir     string // what everything keeps
+	// OwnSecret signs the webhooks of own systems.
+	OwnSecret string
 
 	options      Options
-	own          string // the secret of own webhooks
 	postgresPort int
 	temporalPort int
 
@@ -133,7 +134,7 @@ func (w *World) prepare(t testing.TB) {
 	w.stop = append(w.stop, func() { _ = w.Sandbox.Close() })
 	w.System = &walk.System{Base: base, Secrets: secrets, Patience: w.options.Patience, Insistent: true, Pause: 100 * time.Millisecond,
 		Sent: func() ([]sandbox.Message, error) { return w.Sandbox.Messages(), nil }}
-	w.own = "whsec_c2NyaXAtcHJvdmUtb3duLXNlY3JldA=="
+	w.OwnSecret = "whsec_c2NyaXAtcHJvdmUtb3duLXNlY3JldA=="
 	w.Store, err = store.Open(context.WithoutCancel(ctx), w.database(), 8)
 	require.NoError(t, err)
 	w.stop = append(w.stop, w.Store.Close)

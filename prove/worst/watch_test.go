@@ -142,7 +142,8 @@ func (r *resumes) of(journey string) int {
 // silence counts nothing.
 type silence struct{}
 
-func (silence) Sent(string, string, string)           {}
-func (silence) Skipped(string, string)                {}
-func (silence) Claimed(string, string, time.Duration) {}
-func (silence) Ended(string, string)                  {}
+func (silence) Sent(string, string, string)            {}
+func (silence) Skipped(string, string)                 {}
+func (silence) Claimed(string, string, time.Duration)  {}
+func (silence) Ended(string, string)                   {}
+func (silence) NotDone(string, string, string, string) {}
