@@ -91,6 +91,8 @@ func newTarget(t *testing.T, a aim) *target {
 	at.store, err = store.Open(t.Context(), a.url, 16)
 	require.NoError(t, err)
 	t.Cleanup(at.store.Close)
+	_, err = at.store.SigningKey(t.Context()) // made by whoever asks first, which is no attack's effect
+	require.NoError(t, err)
 	read := at.configure(a.settings)
 	log := slog.New(slog.NewTextHandler(at.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	metrics := starter.NewMetrics()

@@ -87,10 +87,9 @@ func (n *names) next(name string, kind dnsmessage.Type) []net.IP {
 	if !known {
 		return []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
-	turn := min(n.asked[name], len(turns)-1)
-	if kind == dnsmessage.TypeA { // each lookup asks for A once
-		n.asked[name]++
-	}
+	question := name + " " + kind.String() // each lookup asks for A and AAAA once, in any order
+	turn := min(n.asked[question], len(turns)-1)
+	n.asked[question]++
 	return turns[turn]
 }
 

@@ -29,12 +29,14 @@ func TestRetryAfter_IsHonoured(t *testing.T) {
 			require.Len(t, asked, 1, "%s: %+v", name, attempts)
 			// A date has whole seconds, and some time passes until it is read.
 			require.Greater(t, asked[0], 3600*time.Second-patience, "%s on %s", name, channel)
-			require.LessOrEqual(t, asked[0], 3600*time.Second, "%s on %s", name, channel)
+			require.Less(t, asked[0], 3600*time.Second+w.hands.Limits.Backoff, "%s on %s", name, channel)
 		}
 	}
 	w.set("email", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429}, 1)
 	_, attempts := w.send(w.ready("email"), "email", quickly)
-	require.Equal(t, []time.Duration{w.hands.Limits.Backoff}, delays(attempts), "without a word about it, the least pause")
+	require.Len(t, delays(attempts), 1)
+	require.GreaterOrEqual(t, delays(attempts)[0], w.hands.Limits.Backoff, "without a word about it, the first pause")
+	require.Less(t, delays(attempts)[0], 2*w.hands.Limits.Backoff)
 
 	w.set("sms", sandbox.Fault{Kind: sandbox.FaultStatus, Status: 429, RetryAfter: 1}, 1)
 	id := w.ready("sms")
