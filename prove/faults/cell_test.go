@@ -75,6 +75,9 @@ func openLane(t testing.TB, o world.Options) *lane {
 	return &lane{World: w, desk: w.OpenDesk(ctx)}
 }
 
+// standstill is after how long without a change nothing more is expected.
+const standstill = 2 * time.Second
+
 // walk goes one way and gives what became of the person once that stands still, or
 // is what it should be.
 func (l *lane) walk(t *testing.T, way walk.Way, want []string) []string {
@@ -94,7 +97,7 @@ func (l *lane) walk(t *testing.T, way walk.Way, want []string) []string {
 		if want != nil {
 			return slices.Equal(got, want)
 		}
-		return time.Since(still) > 2*time.Second
+		return time.Since(still) > standstill
 	}, "this to become of the person:\n%s\nbut it was:\n%s", join(want), lazy(func() string { return join(got) }))
 	return got
 }
@@ -112,7 +115,7 @@ func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	l.Tap.Begin()
 	began := time.Now()
 	u.state = l.walk(t, way, nil)
-	u.took, u.moments = time.Since(began), l.Tap.Seen()
+	u.took, u.moments = time.Since(began)-standstill, l.Tap.Seen()
 	return u
 }
 
