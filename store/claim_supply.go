@@ -86,25 +86,33 @@ type drawWindow struct {
 	validUntil              *time.Time
 }
 
+// firstBatch is the one whose codes are next.
+const firstBatch = ` FROM batch WHERE coupon_id = $1 AND ($2 = '' OR child_set = $2) AND NOT closed AND head < tail
+	AND (valid_until IS NULL OR valid_until > $3) ORDER BY kind = 'returned' DESC, id LIMIT 1`
+
 // moveHead reserves the next draws of the first batch that has any; nil where
-// none has.
+// none has. The row is locked in one statement and moved in the next, in one round
+// trip: a statement that locks a row it has waited for, and then changes it, looks
+// for it by its old place, where the next in line stands already and waits for us.
+// Nobody opens another batch between the two, for that takes the coupon's lock.
 func (t *claimTx) moveHead(ctx context.Context, n int) (*drawWindow, error) {
-	var w drawWindow
-	err := t.tx.QueryRow(ctx, `WITH pick AS (
-			SELECT id, head FROM batch
-			WHERE coupon_id = $1 AND ($2 = '' OR child_set = $2) AND NOT closed AND head < tail
-				AND (valid_until IS NULL OR valid_until > $4)
-			ORDER BY kind = 'returned' DESC, id LIMIT 1 FOR NO KEY UPDATE)
-		UPDATE batch b SET head = least(b.head + $3, b.tail) FROM pick WHERE b.id = pick.id
-		RETURNING b.id, pick.head, b.head, b.tail, b.random, b.seed, b.child_set, b.valid_until`,
-		t.coupon.ID, t.set, n, t.now).Scan(&w.batchID, &w.from, &w.to, &w.tail, &w.random, &w.seed, &w.set, &w.validUntil)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
+	var w *drawWindow
+	batch := &pgx.Batch{}
+	batch.Queue(`SELECT id, head, least(head + $4, tail), tail, random, seed, child_set, valid_until`+firstBatch+` FOR NO KEY UPDATE`,
+		t.coupon.ID, t.set, t.now, n).QueryRow(func(row pgx.Row) error {
+		var found drawWindow
+		err := row.Scan(&found.batchID, &found.from, &found.to, &found.tail, &found.random, &found.seed, &found.set, &found.validUntil)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		w = &found
+		return err
+	})
+	batch.Queue(`UPDATE batch SET head = least(head + $4, tail) WHERE id = (SELECT id`+firstBatch+`)`, t.coupon.ID, t.set, t.now, n)
+	if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("moving the head of a batch: %w", err)
 	}
-	return &w, nil
+	return w, nil
 }
 
 // positions gives where the window's draws lie in the batch: the same numbers, or

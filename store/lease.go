@@ -41,6 +41,9 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, span time
 		return Lease{}, fmt.Errorf("prolonging the lease %s: %w", name, err)
 	}
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT `+silence("$1"), millis(span)); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `INSERT INTO lease (name, holder, epoch, until) VALUES ($1, '', 0, '-infinity') ON CONFLICT DO NOTHING`, name); err != nil {
 			return err
 		}
@@ -82,8 +85,8 @@ func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
 // lease from everybody else.
 func CheckLease(ctx context.Context, q Querier, l Lease) error {
 	var span string
-	err := q.QueryRow(ctx, `SELECT set_config('idle_in_transaction_session_timeout', $3, true) FROM lease
-		WHERE name = $1 AND epoch = $2 FOR KEY SHARE`, l.Name, l.Epoch, strconv.FormatInt(l.Span.Milliseconds(), 10)).Scan(&span)
+	err := q.QueryRow(ctx, `SELECT `+silence("$3")+` FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE`,
+		l.Name, l.Epoch, millis(l.Span)).Scan(&span)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrDeposed
 	}
@@ -92,3 +95,10 @@ func CheckLease(ctx context.Context, q Querier, l Lease) error {
 	}
 	return nil
 }
+
+// silence bounds how long the transaction may be idle, in milliseconds.
+func silence(parameter string) string {
+	return `set_config('idle_in_transaction_session_timeout', ` + parameter + `, true)`
+}
+
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -49,6 +49,11 @@ type Querier interface {
 // ErrNotFound is wrapped by every lookup that finds nothing.
 var ErrNotFound = errors.New("not found")
 
+// abandoned is how long a transaction may be idle before the server takes its
+// process for gone: one that froze, or whose machine is away, would keep its locks
+// for hours. It is longer than any call to a vendor that is made inside one.
+const abandoned = "2min"
+
 // Open connects a pool to url. Connections beyond maxConns wait; 0 leaves pgx's
 // default.
 func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
@@ -62,6 +67,10 @@ func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
 	config.ConnConfig.RuntimeParams["application_name"] = "scrip"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'`)
+		return err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)

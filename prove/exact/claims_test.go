@@ -190,8 +190,8 @@ func (m *market) withdraw(n int) (err error) {
 func TestControl_APoolsHeadMovesUnderItsLock(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "the lock of the batch and the index of holders", File: "store/claim_supply.go",
-		Old:     "LIMIT 1 FOR NO KEY UPDATE)\n\t\tUPDATE batch b SET head = least(b.head + $3, b.tail)",
-		New:     "LIMIT 1)\n\t\tUPDATE batch b SET head = least(pick.head + $3, b.tail)",
+		Old:     "+firstBatch+` FOR NO KEY UPDATE`,",
+		New:     "+firstBatch,",
 		Package: "./prove/exact", Proof: "TestPromise3_OneCodeOneHolder", Says: "a code has two holders",
 		Env: short(`DROP INDEX assignment_one_holder`),
 	})
