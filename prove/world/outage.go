@@ -2,16 +2,12 @@ package world
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
-	"testing"
-
-	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // vendors is where one process reaches the sandbox; it can be away.
@@ -61,17 +57,6 @@ func (w *World) OpenVendors() error {
 	return errors.Join(errs...)
 }
 
-// mountDisk gives Postgres a disk of its own, of so many megabytes, which takes
-// root on Linux.
-func (w *World) mountDisk(t testing.TB) {
-	folder := filepath.Join(w.Dir, "postgres")
-	require.NoError(t, os.MkdirAll(folder, 0o700))
-	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, fmt.Sprintf("size=%dm,mode=0700", w.options.Disk)); err != nil {
-		t.Skipf("a small disk for Postgres needs root on Linux: %v", err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(folder, unix.MNT_DETACH) })
-}
-
 // FillDisk leaves no room on Postgres's disk, until FreeDisk.
 func (w *World) FillDisk() error {
 	file, err := os.Create(filepath.Join(w.Dir, "postgres", "filler"))
@@ -82,7 +67,7 @@ func (w *World) FillDisk() error {
 	chunk := make([]byte, 64<<10)
 	for {
 		if _, err := file.Write(chunk); err != nil {
-			if errors.Is(err, unix.ENOSPC) {
+			if errors.Is(err, syscall.ENOSPC) {
 				return nil
 			}
 			return err
