@@ -151,10 +151,19 @@ func queryHolders(ctx context.Context, q Querier, where string, args ...any) ([]
 	return holders, rows.Err()
 }
 
+// livingAt finds the assignments of the code at ($1, $2) that were not returned.
+// Both kinds are named, because each has an index of its own: without that, every
+// assignment there is would be looked at.
+const livingAt = `a.batch_id = $1 AND a.pos = $2 AND a.returned_at IS NULL AND (a.single_use OR NOT a.single_use)`
+
+// everAt finds all assignments of the code at ($1, $2), by the same indexes.
+const everAt = `a.batch_id = $1 AND a.pos = $2 AND (a.single_use AND a.returned_at IS NULL OR NOT a.single_use OR a.returned_at IS NOT NULL)`
+
 // holdersOf finds the assignments of the code at ($1, $2): its one holder's, or,
-// of a shared code, those of the contact $3, by whatever id it was known.
+// of a shared code, those of the contact $3, by whatever id it was known. It names
+// both kinds as livingAt does.
 const holdersOf = `a.batch_id = $1 AND a.pos = $2 AND a.returned_at IS NULL AND (a.single_use
-	OR a.contact_id IN (SELECT id FROM contact WHERE id = $3 OR merged_into = $3))`
+	OR NOT a.single_use AND a.contact_id IN (SELECT id FROM contact WHERE id = $3 OR merged_into = $3))`
 
 // CodeApplied records that a code was put into a cart. It returns the assignments
 // for which this is news.

@@ -104,12 +104,12 @@ func (s *Store) WithdrawCode(ctx context.Context, realm, code string) ([]ShopCod
 		if err := c.spoil(ctx, tx, "withdrawn"); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE assignment SET state = 'withdrawn'
-			WHERE batch_id = $1 AND pos = $2 AND state IN ('held', 'exposed', 'applied', 'expired')`, c.batchID, c.pos)
+		_, err = tx.Exec(ctx, `UPDATE assignment a SET state = 'withdrawn'
+			WHERE `+livingAt+` AND a.state IN ('held', 'exposed', 'applied', 'expired')`, c.batchID, c.pos)
 		if err != nil {
 			return err
 		}
-		shop, err = queryShopCodes(ctx, tx, `a.batch_id = $1 AND a.pos = $2 AND a.returned_at IS NULL`, c.batchID, c.pos)
+		shop, err = queryShopCodes(ctx, tx, livingAt, c.batchID, c.pos)
 		return err
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *codeRow) spoil(ctx context.Context, q Querier, state string) error {
 		return nil
 	}
 	_, err = q.Exec(ctx, `UPDATE batch SET holes = holes + 1 WHERE id = $1
-		AND NOT EXISTS (SELECT 1 FROM assignment WHERE batch_id = $1 AND pos = $2 AND returned_at IS NULL)`, c.batchID, c.pos)
+		AND NOT EXISTS (SELECT 1 FROM assignment a WHERE `+livingAt+`)`, c.batchID, c.pos)
 	if err != nil {
 		return fmt.Errorf("counting a hole: %w", err)
 	}

@@ -86,7 +86,7 @@ func (h *CodeHistory) state(c *codeRow) string {
 func (s *Store) codeAssignments(ctx context.Context, c *codeRow) ([]CodeAssignment, error) {
 	rows, err := s.Pool.Query(ctx, `SELECT * FROM (SELECT `+assignmentColumns+`, a.created_at, a.applied_at, a.returned_at,
 			ARRAY(SELECT s.journey_id FROM assignment_share s WHERE s.assignment_id = a.id ORDER BY s.created_at)
-		FROM`+assignmentTables+` WHERE a.batch_id = $1 AND a.pos = $2 ORDER BY a.id DESC LIMIT $3) newest ORDER BY 1`,
+		FROM`+assignmentTables+` WHERE `+everAt+` ORDER BY a.id DESC LIMIT $3) newest ORDER BY 1`,
 		c.batchID, c.pos, historyLimit)
 	if err != nil {
 		return nil, err

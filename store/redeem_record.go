@@ -74,8 +74,7 @@ func (s *Store) recordRedemption(ctx context.Context, tx pgx.Tx, use Use) (Redem
 // the pool. That needs the coupon's lock, which comes before the code's.
 func (s *Store) takeUnheld(ctx context.Context, tx pgx.Tx, use Use) error {
 	unheld := func(c *codeRow) (free bool, err error) {
-		err = tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM assignment WHERE batch_id = $1 AND pos = $2 AND returned_at IS NULL)`,
-			c.batchID, c.pos).Scan(&free)
+		err = tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM assignment a WHERE `+livingAt+`)`, c.batchID, c.pos).Scan(&free)
 		return free, err
 	}
 	c, err := findCode(ctx, tx, use.Realm, use.Code, "")
