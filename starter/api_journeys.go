@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"scrip.dev/scrip/store"
+	"scrip.dev/scrip/workflows"
 )
 
 type JourneyID struct {
@@ -59,13 +60,21 @@ func (a *api) journeyRoutes() {
 		})
 	handle(a, store.ScopeRead, op(http.MethodGet, "/v1/journeys/{id}", "show-journey", tag, "Show a journey: codes, steps, and where it stands"),
 		func(ctx context.Context, in *JourneyID) (*answer[journeyAnswer], error) {
-			detail, err := a.Store.JourneyDetail(ctx, in.ID)
+			journey, err := a.Store.Journey(ctx, a.Store.Pool, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			out := journeyAnswer{JourneyDetail: detail}
-			if detail.State != "ended" {
-				out.Status, out.Note = a.workflowStatus(ctx, detail.Workflow)
+			// The workflow is asked first: its answer may take a while, and what it has
+			// done by then has to stand in the rest.
+			var out journeyAnswer
+			if journey.State != "ended" {
+				out.Status, out.Note = a.workflowStatus(ctx, workflows.JourneyWorkflowID(journey.Campaign, journey.ID))
+			}
+			if out.JourneyDetail, err = a.Store.JourneyDetail(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			if out.State == "ended" {
+				out.Status, out.Note = nil, ""
 			}
 			return reply(out)
 		})

@@ -325,10 +325,13 @@ func TestEvents_PassTheVendorsSignatureVectors(t *testing.T) {
 		passed := 0
 		// The vendors' tests end the body with a line break, which is signed too.
 		for _, body := range []string{v.Body, v.Body + "\r\n"} {
-			r := integrations.Request{Header: http.Header{}, Body: []byte(body), At: time.Now()}
+			r := integrations.Request{Header: http.Header{}, Body: []byte(body)}
 			for key, value := range v.Headers {
 				r.Header.Set(key, value)
 			}
+			// They are some years old; one has no time at all.
+			seconds, _ := strconv.ParseInt(r.Header.Get("X-Twilio-Email-Event-Webhook-Timestamp"), 10, 64)
+			r.At = time.Unix(seconds, 0)
 			if _, err := source(t, v.Key, "").Receive(r); err == nil {
 				passed++
 			}
