@@ -14,6 +14,7 @@ import (
 // in the pool. It gives the numbers of the three, which are all there is.
 func (m *market) audit() (held, left, withdrawn int) {
 	m.Helper()
+	m.exec(`ANALYZE`) // the questions below are about whole tables
 	m.nobody("claims stood in each other's way", `SELECT deadlocks FROM pg_stat_database WHERE datname = current_database() AND deadlocks > 0`)
 	m.nobody("a code stands there twice", `SELECT code_norm FROM code GROUP BY 1 HAVING count(*) > 1`)
 	m.nobody("a code has two holders", `SELECT batch_id, pos, array_agg(claim_key) FROM assignment WHERE returned_at IS NULL GROUP BY 1, 2 HAVING count(*) > 1`)
