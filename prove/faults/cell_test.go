@@ -148,7 +148,7 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)) })
 	case c.how == killServer && c.at.Wire == wire.Postgres:
 		l.KillPostgres()
-		restarting.Go(func() { require.NoError(t, l.StartPostgres()) })
+		restarting.Go(func() { require.NoError(t, l.RestartPostgres()) })
 	case c.how == killServer && c.at.Wire == wire.Temporal:
 		l.KillTemporal()
 		restarting.Go(func() { require.NoError(t, l.StartTemporal()) })

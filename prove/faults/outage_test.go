@@ -27,7 +27,7 @@ func outages() []outage {
 		{name: "Temporal is killed and stays away", away: proof.Size(6*time.Second, 10*time.Minute), answered: true,
 			begin: func(w *world.World) error { w.KillTemporal(); return nil }, end: (*world.World).StartTemporal},
 		{name: "Postgres is killed and starts again", away: proof.Size(2*time.Second, 30*time.Second),
-			begin: func(w *world.World) error { w.KillPostgres(); return nil }, end: (*world.World).StartPostgres},
+			begin: func(w *world.World) error { w.KillPostgres(); return nil }, end: (*world.World).RestartPostgres},
 		{name: "Postgres's disk is full", away: proof.Size(4*time.Second, time.Minute), disk: 192, begin: (*world.World).FillDisk,
 			end: func(w *world.World) error {
 				if err := w.FreeDisk(); err != nil {
@@ -37,7 +37,7 @@ func outages() []outage {
 					return nil
 				}
 				w.KillPostgres() // it has ended; this frees its place
-				return w.StartPostgres()
+				return w.RestartPostgres()
 			}},
 		{name: "every starter and worker is killed", away: proof.Size(time.Second, 10*time.Second),
 			begin: func(w *world.World) error {

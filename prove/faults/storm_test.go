@@ -89,7 +89,7 @@ func rage(t *testing.T, ctx context.Context, w *world.World, random *rand.Rand) 
 			strikes["postgres"]++
 			w.KillPostgres()
 			time.Sleep(away)
-			require.NoError(t, w.StartPostgres())
+			require.NoError(t, w.RestartPostgres())
 		case len(names) + 1:
 			strikes["temporal"]++
 			w.KillTemporal()

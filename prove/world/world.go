@@ -183,6 +183,20 @@ func (w *World) StartPostgres() error {
 	return nil
 }
 
+// RestartPostgres starts Postgres after it was killed. Its sessions notice by
+// themselves that their server is gone, and while one of them is left the next
+// server doesn't start: that is tried again for a while.
+func (w *World) RestartPostgres() error {
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := w.StartPostgres()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
 // KillPostgres ends Postgres as a crash would.
 func (w *World) KillPostgres() {
 	w.mu.Lock()
