@@ -78,7 +78,7 @@ var heldCases = []proofCase{
 			return len(shown) > 2
 		}, "the activity to say what it waits for")
 		require.Contains(s, shown, "events_waiting: an event that was accepted has not reached the journey yet")
-		s.oneRow(`SELECT count(*) FROM delivery_queue`)
+		s.oneRow(`SELECT count(*) FROM delivery_queue JOIN delivery_key USING (delivery_id) WHERE key = $1`, s.Token)
 		s.notDone("send", "held")
 		require.NoError(s, s.w.Start("starter"))
 		require.NoError(s, s.w.Ready("starter"))
