@@ -69,6 +69,7 @@ func (a *api) idempotent(ctx huma.Context, next func(huma.Context)) {
 	again.Body = body
 	kept := &keptAnswer{recorder: recorder{ResponseWriter: w, status: http.StatusOK}}
 	defer a.finish(claim, kept, op.Metadata[secretAnswer] == true)
+	defer a.renew(claim)()
 	next(huma.WithContext(humago.NewContext(op, again, kept), ctx.Context()))
 	kept.complete = true
 }
@@ -90,6 +91,27 @@ type keptAnswer struct {
 func (k *keptAnswer) Write(b []byte) (int, error) {
 	k.body.Write(b)
 	return k.recorder.Write(b)
+}
+
+// renew keeps the key of a long request, as an import is, from being taken for
+// abandoned, until the function that it returns is called.
+func (a *api) renew(claim store.Idempotent) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		every := time.NewTicker(store.RenewEvery)
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-every.C:
+				if err := a.Store.Renew(ctx, claim); err != nil && ctx.Err() == nil {
+					a.Log.Warn("renewing an idempotency key failed", "error", err)
+				}
+			}
+		}
+	}()
+	return cancel
 }
 
 // finish keeps the answer, or frees the key where the request had no effect and

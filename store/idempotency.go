@@ -29,10 +29,15 @@ var (
 	ErrIdempotencyBusy     = errors.New("the first request of the key is under way")
 )
 
-// abandonedAfter is when a request that never finished (its process died) may be
-// done again under its key. The time is the processes' own, which a database whose
-// clock is set doesn't make pass.
-const abandonedAfter = 2 * time.Minute
+// A request under way renews its key every RenewEvery; one that stopped doing so
+// (its process died) may be done again under its key after abandonedAfter. The times
+// are the processes' own, which a database whose clock is set doesn't make pass;
+// starters whose clocks are further apart than the difference would take each
+// other's requests for abandoned.
+const (
+	RenewEvery     = 5 * time.Second
+	abandonedAfter = 20 * time.Second
+)
 
 // Begin claims the key for this request. A non-nil Answered is the first
 // request's; the request must not be done again.
@@ -64,6 +69,14 @@ func (s *Store) Begin(ctx context.Context, i Idempotent) (*Answered, error) {
 		return nil, ErrIdempotencyBusy
 	}
 	return &Answered{*status, answer}, nil
+}
+
+// Renew says that the request of the key is still under way.
+func (s *Store) Renew(ctx context.Context, i Idempotent) error {
+	if _, err := s.Pool.Exec(ctx, `UPDATE idempotency_key SET at = $3 WHERE api_key_id = $1 AND key = $2 AND status IS NULL`, i.APIKeyID, i.Key, time.Now()); err != nil {
+		return fmt.Errorf("renewing an idempotency key: %w", err)
+	}
+	return nil
 }
 
 // Finish keeps the answer for whoever asks again.
