@@ -40,8 +40,8 @@ func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
 		Name:    "a change of workflow code that replays what was recorded",
 		File:    "workflows/calls.go",
 		Old:     "	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)\n",
-		New:     "	err := workflow.ErrCanceled\n	_ = quick\n",
-		Package: "./workflows", Proof: "TestReplay",
+		New:     "	var err error\n	_, _ = quick, err\n	return act(ctx, says, do, in).Get(ctx)\n",
+		Package: "./workflows", Proof: "TestReplay_EveryRecordedHistory",
 		Says: "nondeterminis",
 	})
 }
