@@ -51,6 +51,9 @@ func WaitLock(path string) (*Lock, error) {
 // Release lets the lock go.
 func (l *Lock) Release() {
 	held.Delete(l)
+	// Closing alone isn't enough: a child that another goroutine is starting has
+	// the file open too until it runs its own program.
+	unlockFile(l.f)
 	l.f.Close()
 }
 

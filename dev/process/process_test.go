@@ -136,6 +136,33 @@ func TestTryLock_RefusesASecondHolder(t *testing.T) {
 	require.True(t, ok)
 }
 
+func TestRelease_IsNotHeldUpByAChildThatIsBeingStarted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, ok, err := process.TryLock(path)
+	require.NoError(t, err)
+	require.True(t, ok)
+	open, err := filepath.Glob("/proc/self/fd/*")
+	require.NoError(t, err)
+	child := -1 // has what the parent has, as a child does between fork and exec
+	for _, fd := range open {
+		if file, err := os.Readlink(fd); err == nil && file == path {
+			number, err := strconv.Atoi(filepath.Base(fd))
+			require.NoError(t, err)
+			child, err = syscall.Dup(number)
+			require.NoError(t, err)
+		}
+	}
+	if child < 0 {
+		t.Skip("this system doesn't list a process's open files in /proc")
+	}
+	defer syscall.Close(child)
+	lock.Release()
+	_, ok, err = process.TryLock(path)
+	require.NoError(t, err)
+	require.True(t, ok)
+}
+
 func TestLock_IsHeldThoughNobodyRefersToIt(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")

@@ -28,3 +28,5 @@ func lockFile(f *os.File, wait bool) (bool, error) {
 		}
 	}
 }
+
+func unlockFile(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -110,11 +110,19 @@ const FirstAwait = "await_code_applied_or_2d"
 
 // why is Scrip's own explanation, for tests that fail.
 func (p *Person) why() string {
-	_, body, err := p.askOnce(http.MethodGet, p.Base+"/v1/why?contact="+url.QueryEscape(p.Customer.Email), http.Header{"Authorization": {"Bearer " + p.Key}}, nil)
-	if err != nil {
-		return err.Error()
+	ask := func(path string) string {
+		_, body, err := p.askOnce(http.MethodGet, p.Base+path, http.Header{"Authorization": {"Bearer " + p.Key}}, nil)
+		if err != nil {
+			return err.Error()
+		}
+		return string(body)
 	}
-	return string(body)
+	found := ask("/v1/contacts?q=" + url.QueryEscape(p.Customer.Email))
+	var contact struct{ Contact string }
+	if json.Unmarshal([]byte(found), &contact) != nil || contact.Contact == "" {
+		return found
+	}
+	return ask("/v1/why?contact=" + contact.Contact)
 }
 
 // Orders are those in which a code was used.
