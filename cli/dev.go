@@ -101,5 +101,6 @@ func devLog(state string) (*slog.Logger, func(), error) {
 		return nil, nil, err
 	}
 	log := slog.New(slog.NewMultiHandler(logging.JSON(file, slog.LevelInfo), logging.Text(os.Stderr, slog.LevelError)))
+	logging.TakeStandard(log)
 	return log, func() { _ = file.Close() }, nil
 }

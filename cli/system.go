@@ -119,14 +119,21 @@ func (a *app) withStore(ctx context.Context, do func(context.Context, *store.Sto
 	return do(ctx, s)
 }
 
-// logger writes JSON where a machine reads it, and text for a person.
+// logger writes JSON where a machine reads it, and text for a person; what
+// libraries write goes there too.
 func (a *app) logger() *slog.Logger {
+	log := slog.New(a.logHandler())
+	logging.TakeStandard(log)
+	return log
+}
+
+func (a *app) logHandler() slog.Handler {
 	level := slog.LevelInfo
 	if strings.EqualFold(a.env("SCRIP_LOG"), "debug") {
 		level = slog.LevelDebug
 	}
 	if file, ok := a.err.(*os.File); ok && onTerminal(file) {
-		return slog.New(logging.Text(a.err, level))
+		return logging.Text(a.err, level)
 	}
-	return slog.New(logging.JSON(a.err, level))
+	return logging.JSON(a.err, level)
 }
