@@ -22,6 +22,21 @@ type Gate struct {
 	CodeExpires   time.Time
 }
 
+// eventsWaiting is true of journey $1 where an event that was accepted so long ago
+// may not have reached it.
+func eventsWaiting(since string) string {
+	return `EXISTS (SELECT 1 FROM outbox WHERE journey_id = $1 AND kind = 'signal' AND name = 'events')
+		OR EXISTS (SELECT 1 FROM delivery_queue WHERE received_at > now() - interval '10 minutes'
+			AND received_at < clock_timestamp() - ` + since + ` AND attempts = 0)`
+}
+
+func (s *Store) eventsWaiting(ctx context.Context, journeyID string) (waiting bool, err error) {
+	if err := s.Pool.QueryRow(ctx, `SELECT `+eventsWaiting("interval '2 seconds'"), journeyID).Scan(&waiting); err != nil {
+		return false, fmt.Errorf("looking for events on their way to journey %s: %w", journeyID, err)
+	}
+	return waiting, nil
+}
+
 // SendGate reads the gate of one message whose step has been due for some time.
 // Webhooks that were accepted before and whose contact isn't known yet hold it,
 // for at most ten minutes, so that one that can't be read doesn't stop a shop's
@@ -38,9 +53,7 @@ func (s *Store) SendGate(ctx context.Context, q Querier, m Message, due time.Dur
 			coalesce((SELECT state FROM consent WHERE contact_id = $2 AND channel = $3), ''),
 			coalesce((SELECT reason FROM suppression WHERE channel = $3 AND address_hmac = $4), ''),
 			coalesce((SELECT hard FROM suppression WHERE channel = $3 AND address_hmac = $4), false),
-			EXISTS (SELECT 1 FROM outbox WHERE journey_id = $1 AND kind = 'signal' AND name = 'events')
-				OR EXISTS (SELECT 1 FROM delivery_queue WHERE received_at > now() - interval '10 minutes'
-					AND received_at < clock_timestamp() - $6::interval AND attempts = 0),
+			`+eventsWaiting("$6::interval")+`,
 			coalesce((SELECT state FROM assignment WHERE id = $5), ''),
 			coalesce((SELECT expires_at FROM assignment WHERE id = $5), 'epoch')
 		FROM (SELECT 1) one LEFT JOIN journey j ON j.id = $1 LEFT JOIN campaign c ON c.id = j.campaign_id`,

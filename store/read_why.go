@@ -77,6 +77,14 @@ func (s *Store) whyJourneys(ctx context.Context, contact *Contact, campaign stri
 			}
 		default:
 			e.Sentence = entered + " and is inside"
+			waiting, err := s.eventsWaiting(ctx, j.ID)
+			if err != nil {
+				return nil, err
+			}
+			if waiting {
+				e.Reason = "events_waiting"
+				e.Sentence += "; events that were accepted are still on their way to it, and no message goes before they arrive: `scrip doctor` says whether a starter dispatches"
+			}
 		}
 		explanations[i] = e
 	}

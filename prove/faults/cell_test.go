@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/e2e/walk"
+	"scrip.dev/scrip/prove/proof"
 	"scrip.dev/scrip/prove/wire"
 	"scrip.dev/scrip/prove/world"
 )
@@ -76,6 +77,7 @@ type lane struct {
 
 func openLane(t testing.TB, o world.Options) *lane {
 	w := world.Open(t, o)
+	w.Pause = proof.Size(100*time.Millisecond, 300*time.Millisecond) // each look asks a workflow, of many lanes at once
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	return &lane{World: w, desk: w.OpenDesk(ctx)}

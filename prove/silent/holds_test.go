@@ -62,6 +62,7 @@ var heldCases = []proofCase{
 	{kind: step, reason: "events_waiting", alone: true, file: "steps:\n  - wait: 40h\n  - send: {email: note}\n", happen: func(s *scene) {
 		j := s.enters(nil)
 		s.Until(func() bool { j = s.Show(j.ID); return j.Status.Waiting != "" }, "the wait")
+		contact := s.Contact()
 		s.w.Kill("starter")
 		s.Cleanup(func() { require.NoError(s, s.w.Start("starter")) })
 		body, err := json.Marshal(map[string]any{"type": "silent.accepted"})
@@ -80,6 +81,10 @@ var heldCases = []proofCase{
 		require.Contains(s, shown, "events_waiting: an event that was accepted has not reached the journey yet")
 		s.oneRow(`SELECT count(*) FROM delivery_queue JOIN delivery_key USING (delivery_id) WHERE key = $1`, s.Token)
 		s.notDone("send", "held")
+		said, err := s.w.Store.Why(s.Context(), contact, s.campaign)
+		require.NoError(s, err)
+		require.Equal(s, s.c.reason, said[0].Reason)
+		require.Contains(s, said[0].Sentence, "still on their way")
 		require.NoError(s, s.w.Start("starter"))
 		require.NoError(s, s.w.Ready("starter"))
 		require.Equal(s, "completed", s.Ends(j.ID).Outcome)
