@@ -30,9 +30,10 @@ func contactReader(in ContactImport, r io.Reader) (func() (importedContact, erro
 // jsonContacts reads objects in the form of an event's contact, with `history`, an
 // array of events, and `suppressions`, reasons by channel, beside its keys.
 func jsonContacts(r io.Reader) (func() (importedContact, error), error) {
-	buffered := bufio.NewReader(r)
-	decoder := json.NewDecoder(buffered)
-	if array, err := beginsArray(buffered); err != nil {
+	in := openFile(r)
+	rows := &rowReader{file: in}
+	decoder := json.NewDecoder(rows)
+	if array, err := beginsArray(in); err != nil {
 		return nil, err
 	} else if array {
 		if _, err := decoder.Token(); err != nil {
@@ -40,6 +41,7 @@ func jsonContacts(r io.Reader) (func() (importedContact, error), error) {
 		}
 	}
 	return func() (importedContact, error) {
+		rows.begin()
 		if !decoder.More() {
 			return importedContact{}, io.EOF
 		}
@@ -65,7 +67,7 @@ func beginsArray(r *bufio.Reader) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("importing contacts: reading: %w", err)
 		}
-		if !bytes.ContainsRune([]byte(" \t\r\n\uFEFF"), rune(b)) {
+		if !bytes.ContainsRune([]byte(" \t\r\n"), rune(b)) {
 			return b == '[', r.UnreadByte()
 		}
 	}
@@ -111,20 +113,23 @@ var csvColumns = []string{
 // semicolons; consents are granted, denied, pending, true or false; suppressed_…
 // holds a reason.
 func csvContacts(in ContactImport, r io.Reader) (func() (importedContact, error), error) {
-	reader := csv.NewReader(r)
+	rows := &rowReader{file: openFile(r)}
+	reader := csv.NewReader(rows)
 	reader.FieldsPerRecord = -1
+	rows.begin()
 	header, err := reader.Read()
 	if err != nil {
 		return nil, fmt.Errorf("importing contacts: the CSV has no header line; begin with the names of the columns, such as email,first_name: %w", err)
 	}
 	for i, name := range header {
-		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\uFEFF")))
+		name = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(csvColumns, name) && !strings.HasPrefix(name, "attributes.") {
 			return nil, fmt.Errorf("importing contacts: the name of column %d is none that is known; the first line names the columns, which are %s and attributes.NAME", i+1, strings.Join(csvColumns, ", "))
 		}
 		header[i] = name
 	}
 	return func() (importedContact, error) {
+		rows.begin()
 		fields, err := reader.Read()
 		var syntax *csv.ParseError
 		switch {

@@ -39,10 +39,7 @@ func wellFormed(code string) bool {
 
 // rows reads an import's lines one by one, until io.EOF.
 func (im *codeImport) rows(file io.Reader) (func() (importRow, error), error) {
-	in := bufio.NewReaderSize(file, 64<<10)
-	if mark, _ := in.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		_, _ = in.Discard(3)
-	}
+	in := openFile(file)
 	switch im.request.Format {
 	case ImportCSV:
 		return im.csvRows(in)
@@ -156,9 +153,11 @@ func readExpiry(s string, zone *time.Location) (time.Time, error) {
 }
 
 func (im *codeImport) csvRows(in *bufio.Reader) (func() (importRow, error), error) {
-	reader := csv.NewReader(in)
+	rows := &rowReader{file: in}
+	reader := csv.NewReader(rows)
 	reader.Comma = delimiter(in)
 	reader.FieldsPerRecord, reader.ReuseRecord, reader.TrimLeadingSpace = -1, true, reader.Comma != '\t'
+	rows.begin()
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
 		return func() (importRow, error) { return importRow{}, io.EOF }, nil
@@ -180,6 +179,7 @@ func (im *codeImport) csvRows(in *bufio.Reader) (func() (importRow, error), erro
 		return nil, errors.New("the first line names no column `code`; name the column with code_column (`--code-column`), or import a file without a header as lines (`--format lines`)")
 	}
 	return func() (importRow, error) {
+		rows.begin()
 		record, err := reader.Read()
 		var broken *csv.ParseError
 		if errors.As(err, &broken) {
@@ -229,10 +229,12 @@ func (im *codeImport) jsonRows(in *bufio.Reader) (func() (importRow, error), err
 			return im.jsonRow(row.line, []byte(row.code)), nil
 		}, nil
 	}
-	decoder := json.NewDecoder(in)
+	rows := &rowReader{file: in}
+	decoder := json.NewDecoder(rows)
 	_, _ = decoder.Token()
 	var n int64
 	return func() (importRow, error) {
+		rows.begin()
 		if !decoder.More() {
 			if _, err := decoder.Token(); err != nil {
 				return importRow{}, fmt.Errorf("reading the array after element %d: it does not end with ]", n)
@@ -241,7 +243,10 @@ func (im *codeImport) jsonRows(in *bufio.Reader) (func() (importRow, error), err
 		}
 		n++
 		var element json.RawMessage
-		if err := decoder.Decode(&element); err != nil {
+		switch err := decoder.Decode(&element); {
+		case errors.Is(err, errLongRow):
+			return importRow{}, err
+		case err != nil:
 			return importRow{}, fmt.Errorf("reading element %d of the array: it is no JSON; what stands before it was imported", n)
 		}
 		return im.jsonRow(n, element), nil
