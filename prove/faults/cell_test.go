@@ -58,7 +58,9 @@ func hours(way walk.Way) time.Duration {
 	case "redeemed", "bought-without-code", "by-hand": // these don't last until the end of a wait
 		return time.Second
 	case "applied", "confirmed": // what the person does in time is done well before the end
-		return 400 * time.Millisecond
+		return 350 * time.Millisecond
+	case "never-confirmed": // the person does nothing, and no code expires
+		return 60 * time.Millisecond
 	}
 	switch way.Campaign {
 	case "goodwill":
@@ -163,9 +165,29 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 	}
 }
 
-// cells are all strikes at a way's moments.
-func (u undisturbed) cells(way walk.Way) (all []cell) {
-	for _, at := range u.moments {
+// housekeeping are the tables that a worker sweeps from time to time, whatever
+// journeys do.
+var housekeeping = []string{"delivery", "delivery_body", "delivery_key", "hold", "idempotency_key", "setting"}
+
+// after is what a way has of its own: the moments from where it first differs from
+// the ways before it through the same campaign, whose moments are struck there, as
+// the housekeeping is on the first way of all.
+func (u undisturbed) after(campaign, all []wire.Moment) []wire.Moment {
+	own := slices.IndexFunc(u.moments, func(at wire.Moment) bool { return !slices.Contains(campaign, at) })
+	if own < 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(u.moments[own:]), func(at wire.Moment) bool {
+		return at.Process == world.Worker && slices.Contains(housekeeping, at.Does) &&
+			slices.ContainsFunc(all, func(before wire.Moment) bool {
+				return before.Process == at.Process && before.Does == at.Does && before.After == at.After
+			})
+	})
+}
+
+// cells are all strikes at moments of a way.
+func cells(way walk.Way, moments []wire.Moment) (all []cell) {
+	for _, at := range moments {
 		for _, how := range []string{killProcess, killServer, cutWire} {
 			if how == killServer && at.Wire == wire.Vendor {
 				continue // the sandbox is not ours to kill: its faults have proofs of their own
