@@ -45,3 +45,15 @@ func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
 		Says: "nondeterminis",
 	})
 }
+
+func TestControl_AReleaseThatDecidesOtherwiseIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "a change of workflow code that goes on where the previous release stopped",
+		File:    "workflows/calls.go",
+		Old:     "	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)\n",
+		New:     "	var err error\n	_, _ = quick, err\n	return act(ctx, says, do, in).Get(ctx)\n",
+		Package: "./prove/faults", Proof: "TestPromise8_JourneysOfThePreviousReleaseEndOnThisOne",
+		Says: "the second message of", Env: []string{"SCRIP_PROVE_PATIENCE=90s"},
+	})
+}
