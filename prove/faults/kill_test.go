@@ -25,19 +25,25 @@ func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
 	jobs := make(chan func(*testing.T, *lane))
 	go func() {
 		defer close(jobs)
+		ways := chosenWays()
+		dry := make([]undisturbed, len(ways))
+		done := make([]chan struct{}, len(ways))
+		for i, way := range ways {
+			done[i] = make(chan struct{})
+			jobs <- func(t *testing.T, l *lane) { defer close(done[i]); dry[i] = l.dry(t, way) }
+		}
 		var all []wire.Moment
 		campaigns := map[string][]wire.Moment{}
-		for _, way := range chosenWays() {
-			var undisturbed undisturbed
-			dry := make(chan struct{})
-			jobs <- func(t *testing.T, l *lane) { defer close(dry); undisturbed = l.dry(t, way) }
-			<-dry
-			own := undisturbed.after(campaigns[way.Campaign], all)
-			all = append(all, undisturbed.moments...)
-			campaigns[way.Campaign] = append(campaigns[way.Campaign], undisturbed.moments...)
-			for _, c := range chosenCells(cells(way, own)) {
+		for i, way := range ways {
+			<-done[i]
+			own := dry[i].after(campaigns[way.Campaign], all)
+			all = append(all, dry[i].moments...)
+			campaigns[way.Campaign] = append(campaigns[way.Campaign], dry[i].moments...)
+			chosen := chosenCells(cells(way, own))
+			t.Logf("%s %s: %d moments of its own, %d strikes", way.Campaign, way.Name, len(own), len(chosen))
+			for _, c := range chosen {
 				jobs <- func(t *testing.T, l *lane) {
-					t.Run(c.name(), func(t *testing.T) { note(l.run(t, c, undisturbed)) })
+					t.Run(c.name(), func(t *testing.T) { note(l.run(t, c, dry[i])) })
 				}
 			}
 		}
