@@ -28,7 +28,7 @@ type Journey struct {
 // Contact is Scrip's id of this person; empty while they aren't known.
 func (p *Person) Contact() string {
 	p.Helper()
-	status, body := p.Try(http.MethodGet, "/v1/contacts?q="+url.QueryEscape(p.Customer.Email), nil)
+	status, body := p.Try(http.MethodGet, "/v1/contacts?q="+url.QueryEscape(p.Address()), nil)
 	if status == http.StatusNotFound {
 		return ""
 	}
@@ -117,7 +117,7 @@ func (p *Person) why() string {
 		}
 		return string(body)
 	}
-	found := ask("/v1/contacts?q=" + url.QueryEscape(p.Customer.Email))
+	found := ask("/v1/contacts?q=" + url.QueryEscape(p.Address()))
 	var contact struct{ Contact string }
 	if json.Unmarshal([]byte(found), &contact) != nil || contact.Contact == "" {
 		return found

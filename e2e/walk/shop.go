@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -69,8 +70,23 @@ func (p *Person) Replies(text string) {
 // Happens sends an event of this person through the API.
 func (p *Person) Happens(kind string, fields map[string]any) {
 	p.Helper()
-	p.HappensTo(map[string]any{"email": p.Customer.Email, "phone": p.Customer.Phone, "consent": map[string]any{"email": true, "sms": true}}, kind, fields)
+	p.HappensTo(p.contact(), kind, fields)
 }
+
+// contact is this person as events tell of them.
+func (p *Person) contact() map[string]any {
+	known := map[string]any{"consent": map[string]any{"email": p.Customer.AcceptsEmail, "sms": p.Customer.AcceptsSMS}}
+	if p.Customer.Email != "" {
+		known["email"] = p.Customer.Email
+	}
+	if p.Customer.Phone != "" {
+		known["phone"] = p.Customer.Phone
+	}
+	return known
+}
+
+// Address is one under which this person is known.
+func (p *Person) Address() string { return cmp.Or(p.Customer.Email, p.Customer.Phone) }
 
 // HappensTo sends an event of somebody through the API.
 func (p *Person) HappensTo(contact map[string]any, kind string, fields map[string]any) {
@@ -92,7 +108,7 @@ func (p *Person) Messages() []sandbox.Message {
 	require.NoError(p, err)
 	var mine []sandbox.Message
 	for _, m := range all {
-		if m.To == p.Customer.Email || m.To == p.Customer.Phone {
+		if m.To != "" && (m.To == p.Customer.Email || m.To == p.Customer.Phone) {
 			mine = append(mine, m)
 		}
 	}

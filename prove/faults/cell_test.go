@@ -3,6 +3,8 @@ package faults_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +24,14 @@ const (
 	killProcess = "kill the process" // SIGKILL, and start it again
 	killServer  = "kill the server"  // Postgres or Temporal at the other end of the wire
 	cutWire     = "cut the wire"     // nobody dies; one connection ends
+	killOthers  = "kill all others"  // starter, Temporal and Postgres together; the worker lives on
 )
+
+// decisive are the moments of a worker at which everything else dies, too: between
+// them they stand at every event of a history that isn't the server's own.
+var decisive = []string{"RespondWorkflowTaskCompleted", "RespondActivityTaskCompleted", "message"}
+
+var hows = []string{killProcess, killServer, cutWire, killOthers}
 
 // cell is one strike at one moment of one way through a campaign.
 type cell struct {
@@ -55,11 +64,13 @@ type undisturbed struct {
 // with long waits end.
 func hours(way walk.Way) time.Duration {
 	switch way.Name {
-	case "redeemed", "bought-without-code", "by-hand": // these don't last until the end of a wait
+	case "redeemed", "redeemed-at-a-till", "bought-without-code", "by-hand", "returned", "bought": // these don't last until the end of a wait
 		return time.Second
-	case "applied", "confirmed": // what the person does in time is done well before the end
-		return 350 * time.Millisecond
-	case "never-confirmed": // the person does nothing, and no code expires
+	case "applied", "last-call-by-mail": // the last call goes out a day before the code expires
+		return 800 * time.Millisecond
+	case "confirmed", "confirmed-when-reminded":
+		return 400 * time.Millisecond
+	case "never-confirmed", "kept": // the person does nothing, and no code expires
 		return 60 * time.Millisecond
 	}
 	switch way.Campaign {
@@ -69,6 +80,22 @@ func hours(way walk.Way) time.Duration {
 		return 100 * time.Millisecond
 	}
 	return 250 * time.Millisecond
+}
+
+// brief are the examples with codes that are valid for less long, so that the ways
+// to their expiry end sooner; nothing else is changed.
+func brief(t testing.TB) map[string]string {
+	files := map[string]string{}
+	for name, validity := range map[string][2]string{
+		"campaigns/cart-recovery.yaml": {"valid_for: 7d", "valid_for: 76h"},
+		"campaigns/welcome.yaml":       {"valid_for: 14d", "valid_for: 4d"},
+	} {
+		text, err := os.ReadFile(filepath.Join(world.Root(t), "examples", name))
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(text), validity[0]))
+		files[name] = strings.Replace(string(text), validity[0], validity[1], 1)
+	}
+	return files
 }
 
 // lane is a world in which cells are run one after the other.
@@ -119,6 +146,28 @@ type lazy func() string
 
 func (l lazy) String() string { return l() }
 
+// audit looks at all that went through a lane, once it stands still: what came
+// after a cell's end would be seen by nobody else.
+func (l *lane) audit(t *testing.T) {
+	t.Helper()
+	var taken int
+	still := time.Now()
+	l.Until(t, func() bool {
+		if now := len(l.Sandbox.Messages()); now != taken {
+			taken, still = now, time.Now()
+		}
+		return time.Since(still) > standstill && l.Count(t, `SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery_queue)
+			+ (SELECT count(*) FROM message WHERE state IN ('calling', 'unknown', 'parked'))`) == 0
+	}, "everything to be told and settled")
+	for id, times := range l.Taken() {
+		require.Equal(t, 1, times, "message %s was taken by its vendor", id)
+	}
+	require.Zero(t, l.Count(t, `SELECT count(*) FROM (SELECT FROM assignment WHERE single_use AND returned_at IS NULL GROUP BY batch_id, pos HAVING count(*) > 1) AS shared`), "single-use codes with two holders")
+	require.Zero(t, l.Count(t, `SELECT count(*) FROM (SELECT FROM assignment a JOIN redemption r ON r.assignment_id = a.id WHERE a.single_use AND r.state = 'redeemed'
+		GROUP BY a.id HAVING count(*) > 1) AS twice`), "single-use codes that were redeemed twice")
+	require.Zero(t, l.Count(t, `SELECT count(*) FROM dead_letter`), "webhooks that were given up")
+}
+
 // dry goes a way with nothing happening.
 func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	require.NoError(t, l.SetHour(hours(way)))
@@ -162,6 +211,15 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 	case c.how == killServer && c.at.Wire == wire.Temporal:
 		l.KillTemporal()
 		restarting.Go(func() { require.NoError(t, l.StartTemporal()) })
+	case c.how == killOthers:
+		l.Kill(world.Starter)
+		l.KillTemporal()
+		l.KillPostgres()
+		restarting.Go(func() {
+			require.NoError(t, l.RestartPostgres())
+			require.NoError(t, l.StartTemporal())
+			require.NoError(t, l.Start(world.Starter))
+		})
 	}
 }
 
@@ -188,9 +246,12 @@ func (u undisturbed) after(campaign, all []wire.Moment) []wire.Moment {
 // cells are all strikes at moments of a way.
 func cells(way walk.Way, moments []wire.Moment) (all []cell) {
 	for _, at := range moments {
-		for _, how := range []string{killProcess, killServer, cutWire} {
+		for _, how := range hows {
 			if how == killServer && at.Wire == wire.Vendor {
 				continue // the sandbox is not ours to kill: its faults have proofs of their own
+			}
+			if how == killOthers && !(at.Process == world.Worker && slices.Contains(decisive, at.Does)) {
+				continue
 			}
 			all = append(all, cell{way, at, how})
 		}

@@ -22,6 +22,8 @@ type outage struct {
 	answered bool // events are accepted meanwhile
 }
 
+const vendorsAway = "the vendors refuse connections"
+
 func outages() []outage {
 	return []outage{
 		{name: "Temporal is killed and stays away", away: proof.Size(6*time.Second, 10*time.Minute), answered: true,
@@ -54,7 +56,7 @@ func outages() []outage {
 				}
 				return nil
 			}},
-		{name: "the vendors refuse connections", away: proof.Size(8*time.Second, time.Hour), answered: true,
+		{name: vendorsAway, away: proof.Size(8*time.Second, time.Hour), answered: true,
 			begin: func(w *world.World) error { w.CloseVendors(); return nil }, end: (*world.World).OpenVendors},
 	}
 }
@@ -106,13 +108,21 @@ func endure(t *testing.T, o outage) {
 	require.Equal(t, became.Started, became.Sent)
 	require.Zero(t, became.SentTwice)
 	require.Zero(t, became.SharedCodes)
+	require.Zero(t, w.Count(t, `SELECT count(*) FROM dead_letter`), "an outage is nobody's fault: no webhook is given up")
+	require.Empty(t, load.Disorder(t), "journeys that began before an earlier one of the same contact")
 	if o.name == "Temporal is killed and stays away" {
 		require.LessOrEqual(t, float64(tried), 120+2*o.away.Seconds(), "Temporal isn't hammered while it is away")
 		require.LessOrEqual(t, calls.most.Load(), int64(256), "the backlog is no stampede")
 	}
+	most, tries := w.MostTakenInASecond(back), w.Count(t, `SELECT coalesce(max(attempt), 0) FROM message`)
+	if o.name == vendorsAway {
+		// Each message comes back in its own time.
+		require.LessOrEqual(t, most, max(20, became.Sent/10), "the vendors aren't stormed when they are back")
+		require.LessOrEqual(t, float64(tries), 20+o.away.Seconds()/60, "the vendors aren't hammered while they are away")
+	}
 	proof.Found(t, proof.Finding{Promise: 1, Tried: fmt.Sprintf("%s for %s under load", o.name, o.away), Times: accepted,
-		Found: fmt.Sprintf("%d started, %d refused with a reason, none lost, none twice; %d requests were turned away and sent again; all was done %s after the end; at most %d starts at once",
-			became.Started, became.Refused, refusals, drained.Round(100*time.Millisecond), calls.most.Load())})
+		Found: fmt.Sprintf("%d started, %d refused with a reason, none lost, none twice; %d requests were turned away and sent again; all was done %s after the end; at most %d starts at once, %d messages a second, %d tries of one",
+			became.Started, became.Refused, refusals, drained.Round(100*time.Millisecond), calls.most.Load(), most, tries)})
 }
 
 // starts are the calls by which journeys begin.

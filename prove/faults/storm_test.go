@@ -62,7 +62,12 @@ func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
 	})
 	stop()
 	storm.Wait()
+	l.audit(t)
 	end()
+	for _, victim := range append(w.Names(), "postgres", "temporal") {
+		require.True(t, strikes[victim] > 0 || !proof.Full(), "%s was never killed", victim)
+	}
+	require.NotEmpty(t, strikes)
 	if !t.Failed() {
 		total := 0
 		for _, n := range strikes {
@@ -73,33 +78,45 @@ func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
 	}
 }
 
-// rage kills something every second or so, and starts it again, until ctx ends.
+// rage kills up to three of all that runs, every second or so, and starts them
+// again, until ctx ends.
 func rage(t *testing.T, ctx context.Context, w *world.World, random *rand.Rand) map[string]int {
 	strikes := map[string]int{}
-	names := w.Names()
+	victims := append(w.Names(), "postgres", "temporal")
+	revive := func() {
+		for _, name := range w.Names() {
+			require.NoError(t, w.Start(name))
+		}
+	}
+	defer revive() // what was started while Postgres was away
 	for {
+		revive()
 		select {
 		case <-ctx.Done():
 			return strikes
 		case <-time.After(500*time.Millisecond + time.Duration(random.Int64N(int64(2*time.Second)))):
 		}
-		away := time.Duration(random.Int64N(int64(time.Second)))
-		switch victim := random.IntN(len(names) + 2); victim {
-		case len(names):
-			strikes["postgres"]++
-			w.KillPostgres()
-			time.Sleep(away)
-			require.NoError(t, w.RestartPostgres())
-		case len(names) + 1:
-			strikes["temporal"]++
-			w.KillTemporal()
-			time.Sleep(away)
-			require.NoError(t, w.StartTemporal())
-		default:
-			strikes[names[victim]]++
-			w.Kill(names[victim])
-			time.Sleep(away)
-			require.NoError(t, w.Start(names[victim]))
+		var together sync.WaitGroup
+		for _, n := range random.Perm(len(victims))[:1+random.IntN(3)] {
+			victim, away := victims[n], time.Duration(random.Int64N(int64(time.Second)))
+			strikes[victim]++
+			together.Go(func() {
+				switch victim {
+				case "postgres":
+					w.KillPostgres()
+					time.Sleep(away)
+					require.NoError(t, w.RestartPostgres())
+				case "temporal":
+					w.KillTemporal()
+					time.Sleep(away)
+					require.NoError(t, w.StartTemporal())
+				default:
+					w.Kill(victim)
+					time.Sleep(away)
+					require.NoError(t, w.Start(victim))
+				}
+			})
 		}
+		together.Wait()
 	}
 }

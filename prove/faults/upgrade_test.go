@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,13 +83,33 @@ func TestPromise8_JourneysOfThePreviousReleaseEndOnThisOne(t *testing.T) {
 	// Both releases serve and work for a while, under load.
 	load := w.Load(5)
 	fresh := []string{w.Add(t, world.Starter, world.Binary(t)), w.Add(t, world.Worker, world.Binary(t))}
+	tasks := map[string]*atomic.Int64{world.Worker: {}, fresh[1]: {}}
+	for name, count := range tasks {
+		_, temporal := w.Wires(name)
+		temporal.Watch(func(method string) func() {
+			if method == "RespondWorkflowTaskCompleted" {
+				count.Add(1)
+			}
+			return func() {}
+		})
+	}
 	for _, name := range fresh {
 		require.NoError(t, w.Start(name))
 		require.NoError(t, w.Ready(name))
 	}
+	answered := load.Accepted() + 5 // what was asked while nobody answered on the new one's address is over
+	eventually(t, time.Minute, func() bool { return load.Accepted() >= answered }, "events to be accepted")
+	migrated := load.Refused()
+	for status := range migrated {
+		require.Equal(t, http.StatusBadGateway, status, "the old starter refuses nothing while the new one migrates the database under it")
+	}
 	together := load.Accepted() + proof.Size(25, 250)
 	eventually(t, 5*time.Minute, func() bool { return load.Accepted() >= together }, "both releases to serve")
 	everybody("crossing.continued")
+	require.Equal(t, migrated, load.Refused(), "both starters accept, in turn")
+	for name, count := range tasks {
+		require.Positive(t, count.Load(), "%s works beside the other", name)
+	}
 	require.NoError(t, w.Stop(world.Worker))
 	require.NoError(t, w.Stop(world.Starter))
 

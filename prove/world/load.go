@@ -5,14 +5,22 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 )
+
+var quietTemporal = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
 
 // Errands is the campaign of a load: of ten events nine enter, and each gets one
 // code in one mail.
@@ -38,14 +46,14 @@ type Load struct {
 	sending  sync.WaitGroup
 	mu       sync.Mutex
 	accepted []int
-	refused  int // answers that were no acceptance
+	refused  map[int]int // answers that were no acceptance, by status; 0: none came
 	next     int
 }
 
 // Load starts to send so many events a second, whatever happens.
 func (w *World) Load(perSecond float64) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Load{world: w, cancel: cancel}
+	l := &Load{world: w, cancel: cancel, refused: map[int]int{}}
 	l.sending.Go(func() {
 		tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
 		defer tick.Stop()
@@ -72,7 +80,7 @@ func (l *Load) number() int {
 // send repeats one event until it is accepted, also after the load has ended.
 func (l *Load) send(ctx context.Context, no int) {
 	body, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("errand-%d", no), "type": "errand.run", "fields": map[string]any{"no": no, "enters": enters(no)},
-		"contact": map[string]any{"email": fmt.Sprintf("errand-%d@example.com", no%500)}})
+		"contact": map[string]any{"email": fmt.Sprintf("errand-%d@example.com", no%50)}})
 	ctx = context.WithoutCancel(ctx)
 	for deadline := time.Now().Add(30 * time.Minute); time.Now().Before(deadline); {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.world.Base+"/v1/events", bytes.NewReader(body))
@@ -81,10 +89,10 @@ func (l *Load) send(ctx context.Context, no int) {
 		}
 		request.Header.Set("Authorization", "Bearer "+l.world.Key)
 		request.Header.Set("Content-Type", "application/json")
-		answer, err := http.DefaultClient.Do(request)
-		if err == nil {
+		status := 0
+		if answer, err := http.DefaultClient.Do(request); err == nil {
 			answer.Body.Close()
-			if answer.StatusCode < 300 {
+			if status = answer.StatusCode; status < 300 {
 				l.mu.Lock()
 				l.accepted = append(l.accepted, no)
 				l.mu.Unlock()
@@ -92,7 +100,7 @@ func (l *Load) send(ctx context.Context, no int) {
 			}
 		}
 		l.mu.Lock()
-		l.refused++
+		l.refused[status]++
 		l.mu.Unlock()
 		time.Sleep(250 * time.Millisecond)
 	}
@@ -108,11 +116,22 @@ func (l *Load) Accepted() int {
 	return len(l.accepted)
 }
 
+// Refused are the answers so far that were no acceptance, by status: 502 where no
+// starter answered, 0 where nobody did.
+func (l *Load) Refused() map[int]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.refused)
+}
+
 // End stops sending and waits until each event that was begun is accepted.
 func (l *Load) End() (accepted, refusals int) {
 	l.cancel()
 	l.sending.Wait()
-	return len(l.accepted), l.refused
+	for _, n := range l.refused {
+		refusals += n
+	}
+	return len(l.accepted), refusals
 }
 
 // Became is what the accepted events came to.
@@ -126,6 +145,41 @@ type Became struct {
 	SentTwice        int   // of which more than once
 	Codes            int   // distinct codes given
 	SharedCodes      int   // codes with more than one journey
+}
+
+// Disorder are journeys that Temporal began before one of an earlier event of the
+// same contact.
+func (l *Load) Disorder(t testing.TB) (wrong []string) {
+	ctx := context.Background()
+	temporal, err := client.Dial(client.Options{HostPort: l.world.TemporalAddress(), Logger: quietTemporal})
+	require.NoError(t, err)
+	defer temporal.Close()
+	began := map[string]time.Time{}
+	var page []byte
+	for more := true; more; more = len(page) > 0 {
+		answer, err := temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000, NextPageToken: page, Query: "ScripCampaign = 'errands'"})
+		require.NoError(t, err)
+		for _, run := range answer.GetExecutions() {
+			_, journey, _ := strings.Cut(run.GetExecution().GetWorkflowId(), "/")
+			began[journey] = run.GetStartTime().AsTime()
+		}
+		page = answer.GetNextPageToken()
+	}
+	rows, err := l.world.Store.Pool.Query(ctx, `SELECT j.contact_id, j.id FROM journey j JOIN event e ON e.id = j.entry_event_id
+		WHERE e.type = 'errand.run' ORDER BY e.delivery_id, e.ordinal`)
+	require.NoError(t, err)
+	newest := map[string]time.Time{}
+	var contact, journey string
+	_, err = pgx.ForEachRow(rows, []any{&contact, &journey}, func() error {
+		at, known := began[journey]
+		if !known || at.Before(newest[contact]) {
+			wrong = append(wrong, journey)
+		}
+		newest[contact] = at
+		return nil
+	})
+	require.NoError(t, err)
+	return wrong
 }
 
 // Became looks at what the load came to by now.

@@ -149,13 +149,18 @@ func (w *World) Names() []string {
 
 func (w *World) names() []string { return slices.Sorted(maps.Keys(w.processes)) }
 
-// Start runs a process that doesn't run.
+// Start runs a process that doesn't run: one that was killed, or that ended by
+// itself because what it needs was away.
 func (w *World) Start(name string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.processes[name]
 	if s.process != nil {
-		return nil
+		select {
+		case <-s.process.Done():
+		default:
+			return nil
+		}
 	}
 	p, err := process.Start(process.Command{Name: name, Path: s.binary, Args: []string{s.role},
 		Env: append(slices.Clip(s.env), "SCRIP_CLOCK_HOUR="+w.options.Hour.String()), LogFile: filepath.Join(w.Dir, name+".log")})

@@ -21,7 +21,7 @@ import (
 // a matter of time, which may differ.
 func (w *World) State(ctx context.Context, p *walk.Person) ([]string, error) {
 	var contact string
-	err := w.Store.Pool.QueryRow(ctx, `SELECT contact_id FROM identity WHERE kind = 'email' AND value_norm = $1`, p.Customer.Email).Scan(&contact)
+	err := w.Store.Pool.QueryRow(ctx, `SELECT contact_id FROM identity WHERE kind IN ('email', 'phone') AND value_norm = $1`, p.Address()).Scan(&contact)
 	if err != nil {
 		return nil, fmt.Errorf("finding the contact: %w", err)
 	}
@@ -104,6 +104,19 @@ func (w *World) Taken() map[string]int {
 		}
 	}
 	return times
+}
+
+// MostTakenInASecond is how many messages the vendors took in the busiest second
+// since then.
+func (w *World) MostTakenInASecond(since time.Time) (most int) {
+	seconds := map[int64]int{}
+	for _, m := range w.Sandbox.Messages() {
+		if m.At.After(since) {
+			seconds[m.At.Unix()]++
+			most = max(most, seconds[m.At.Unix()])
+		}
+	}
+	return most
 }
 
 // ledgerID is the ledger's id of a message, as the vendors were told it.
