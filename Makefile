@@ -44,9 +44,9 @@ endif
 
 .PHONY: prove
 prove: temporal ## Prove the nine promises at full size, and print what was tried and found; takes hours
-	@mkdir -p .scrip && rm -f $(FINDINGS)
+	@mkdir -p .scrip && : > $(FINDINGS) && go test -list '^TestPromise' ./prove/... > .scrip/proofs
 	@SCRIP_PROVE=full SCRIP_PROVE_FINDINGS=$(FINDINGS) go test -count=1 -p 1 -timeout 8h $(ARGS) ./prove/...; status=$$?; \
-	go run ./prove/proof/table $(FINDINGS); exit $$status
+	go run ./prove/proof/table $(FINDINGS) .scrip/proofs; exit $$status
 
 .PHONY: bench
 bench: ## Measure claims against updates of a row, and webhooks against inserts, on a Postgres that flushes to disk

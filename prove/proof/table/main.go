@@ -1,5 +1,6 @@
 // Command table prints the findings of `make prove` as a table: for each promise
-// what was tried, how often, and what was found.
+// what was tried, how often, and what was found; and which proofs found nothing,
+// because they failed or were left out.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -37,10 +39,14 @@ func main() {
 }
 
 func print(args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("say which file holds them")
+	if len(args) != 2 {
+		return fmt.Errorf("say which file holds them, and which one the names of all proofs")
 	}
 	findings, err := read(args[0])
+	if err != nil {
+		return err
+	}
+	unshown, err := without(args[1], findings)
 	if err != nil {
 		return err
 	}
@@ -54,8 +60,31 @@ func print(args []string) error {
 		}
 		fmt.Fprintf(out, "  %s\t%d×\t%s\n", f.Tried, f.Times, f.Found)
 	}
+	for i, test := range unshown {
+		if i == 0 {
+			fmt.Fprintf(out, "\nNOT SHOWN\n")
+		}
+		fmt.Fprintf(out, "  %s\n", test)
+	}
 	fmt.Fprintf(out, "\n%d findings, %s\n", len(findings), time.Now().Format(time.DateOnly))
 	return out.Flush()
+}
+
+// without names the proofs, of those that `go test -list` wrote into a file, that
+// found nothing.
+func without(path string, findings []proof.Finding) (tests []string, err error) {
+	list, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; `make prove` writes it", err)
+	}
+	for test := range strings.Lines(string(list)) {
+		test = strings.TrimSpace(test)
+		found := slices.ContainsFunc(findings, func(f proof.Finding) bool { name, _, _ := strings.Cut(f.Test, "/"); return name == test })
+		if strings.HasPrefix(test, "TestPromise") && !found {
+			tests = append(tests, test)
+		}
+	}
+	return tests, nil
 }
 
 // order puts what stands behind all promises last.
