@@ -57,8 +57,8 @@ var unwalked = map[string]string{
 	"goodwill outcome no_code": "its codes are made without end",
 }
 
-// everyBranchIsWalked demands that somebody came to every step that does something,
-// and to every outcome, of every example.
+// everyBranchIsWalked demands that somebody came to every step that tells or asks
+// somebody something, and to every outcome, of every example.
 func everyBranchIsWalked(t *testing.T, seen map[string]map[string]bool) {
 	folder := filepath.Join("..", "examples", "campaigns")
 	files, err := os.ReadDir(folder)
@@ -80,7 +80,7 @@ func everyBranchIsWalked(t *testing.T, seen map[string]map[string]bool) {
 				switch step.Do {
 				case campaign.EndVerb:
 					demand(t, seen, c.Name, outcomeOf(step.Outcome))
-				case campaign.Send, campaign.Assign, campaign.Tag, campaign.Untag, campaign.Notify, campaign.Call, campaign.Withdraw:
+				case campaign.Send, campaign.Notify, campaign.Call: // the others leave no row of their own
 					demand(t, seen, c.Name, step.ID)
 				}
 			}

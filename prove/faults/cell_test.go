@@ -230,10 +230,10 @@ var housekeeping = []string{"delivery", "delivery_body", "delivery_key", "hold",
 // after is what a way has of its own: the moments from where it first differs from
 // the ways before it through the same campaign, whose moments are struck there, as
 // the housekeeping is on the first way of all.
-func (u undisturbed) after(campaign, all []wire.Moment) []wire.Moment {
-	own := slices.IndexFunc(u.moments, func(at wire.Moment) bool { return !slices.Contains(campaign, at) })
-	if own < 0 {
-		return nil
+func (u undisturbed) after(before []undisturbed, all []wire.Moment) []wire.Moment {
+	own := 0
+	for _, other := range before {
+		own = max(own, alike(u.moments, other.moments))
 	}
 	return slices.DeleteFunc(slices.Clone(u.moments[own:]), func(at wire.Moment) bool {
 		return at.Process == world.Worker && slices.Contains(housekeeping, at.Does) &&
@@ -241,6 +241,20 @@ func (u undisturbed) after(campaign, all []wire.Moment) []wire.Moment {
 				return before.Process == at.Process && before.Does == at.Does && before.After == at.After
 			})
 	})
+}
+
+// swaps is by how many places moments of things that happen side by side may be
+// exchanged between two runs.
+const swaps = 4
+
+// alike is how many moments two ways have in common before they part.
+func alike(a, b []wire.Moment) int {
+	for i, at := range a {
+		if !slices.Contains(b[:min(i+swaps, len(b))], at) {
+			return i
+		}
+	}
+	return len(a)
 }
 
 // cells are all strikes at moments of a way.

@@ -34,12 +34,12 @@ func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
 			jobs <- func(t *testing.T, l *lane) { defer close(done[i]); dry[i] = l.dry(t, way) }
 		}
 		var all []wire.Moment
-		campaigns := map[string][]wire.Moment{}
+		campaigns := map[string][]undisturbed{}
 		for i, way := range ways {
 			<-done[i]
 			own := dry[i].after(campaigns[way.Campaign], all)
 			all = append(all, dry[i].moments...)
-			campaigns[way.Campaign] = append(campaigns[way.Campaign], dry[i].moments...)
+			campaigns[way.Campaign] = append(campaigns[way.Campaign], dry[i])
 			chosen := chosenCells(cells(way, own))
 			t.Logf("%s %s: %d moments of its own, %d strikes", way.Campaign, way.Name, len(own), len(chosen))
 			for _, c := range chosen {
