@@ -55,6 +55,7 @@ func TestExampleCampaigns(t *testing.T) {
 // unwalked are what no way comes to.
 var unwalked = map[string]string{
 	"goodwill outcome no_code": "its codes are made without end",
+	"goodwill notify_service":  "so nobody has to be told that there is none",
 }
 
 // everyBranchIsWalked demands that somebody came to every step that tells or asks
