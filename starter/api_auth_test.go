@@ -171,6 +171,41 @@ func TestIdempotency_TheSameRequestIsDoneOnce(t *testing.T) {
 	require.Equal(t, "bad_idempotency_key", s.do("POST", "/v1/coupons/ten/assign", map[string]any{}, "Idempotency-Key", strings.Repeat("x", 201)).code(t))
 }
 
+func TestIdempotency_TheDeedAndItsAnswerAreOneTransaction(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.apply()
+	s.ok("POST", "/v1/contacts/import?source=crm", "email\nanna@example.com\n", "Content-Type", "text/csv")
+	var found struct{ Contact string }
+	s.ok("GET", "/v1/contacts?q=anna@example.com", nil).into(t, &found)
+	_, err := s.store.Pool.Exec(t.Context(), `INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, state)
+		SELECT 'jn_once', id, version_no, $1, '', 1, 'running' FROM campaign LIMIT 1`, found.Contact)
+	require.NoError(t, err)
+	var campaign string
+	require.NoError(t, s.store.Pool.QueryRow(t.Context(), `SELECT name FROM campaign LIMIT 1`).Scan(&campaign))
+	for key, deed := range map[string]struct {
+		path string
+		body map[string]any
+		row  string
+	}{
+		"signal": {"/v1/journeys/jn_once/signal", map[string]any{"signal": "skip"}, `outbox WHERE name = 'skip'`},
+		"cancel": {"/v1/journeys/jn_once/cancel", nil, `outbox WHERE name = 'exit'`},
+		"start":  {"/v1/campaigns/" + campaign + "/start", map[string]any{"contact": found.Contact}, `delivery`},
+	} {
+		first := s.ok("POST", deed.path, deed.body, "Idempotency-Key", key)
+		var together bool
+		require.NoError(t, s.store.Pool.QueryRow(t.Context(), `SELECT (SELECT xmin FROM idempotency_key WHERE key = $1) = (SELECT max(xmin::text)::xid FROM `+deed.row+`)`, key).Scan(&together))
+		require.True(t, together, "%s: a process that dies in between would do it again", key)
+		again := s.ok("POST", deed.path, deed.body, "Idempotency-Key", key)
+		require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
+		require.Equal(t, first.status, again.status)
+		require.JSONEq(t, string(first.body), string(again.body))
+		var rows int
+		require.NoError(t, s.store.Pool.QueryRow(t.Context(), `SELECT count(*) FROM `+deed.row).Scan(&rows))
+		require.Equal(t, 1, rows, key)
+	}
+}
+
 func TestHealth_IsOpenAndSaysWhatIsAway(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/jackc/pgx/v5"
+
 	"scrip.dev/scrip/store"
 )
 
@@ -71,9 +73,8 @@ func (a *api) campaignRoutes() {
 			if _, err := a.Store.CampaignDetail(ctx, in.Name); err != nil {
 				return nil, err
 			}
-			if err := a.Store.RaiseManualStart(ctx, a.Store.Pool, in.Name, contact.ID, in.Body.Key, in.Body.Fields); err != nil {
-				return nil, err
-			}
-			return reply(accepted{Accepted: 1})
+			return a.once(ctx, accepted{Accepted: 1}, func(tx pgx.Tx) error {
+				return a.Store.RaiseManualStart(ctx, tx, in.Name, contact.ID, in.Body.Key, in.Body.Fields)
+			})
 		})
 }

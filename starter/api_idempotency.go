@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/jackc/pgx/v5"
 
 	"scrip.dev/scrip/store"
 )
@@ -55,7 +57,7 @@ func (a *api) idempotent(ctx huma.Context, next func(huma.Context)) {
 	case errors.Is(err, store.ErrIdempotencyMismatch):
 		err = problem(http.StatusUnprocessableEntity, "idempotency_key_reused", "this Idempotency-Key was used for another request; use a new one for each request")
 	case errors.Is(err, store.ErrIdempotencyBusy):
-		err = problem(http.StatusConflict, "idempotency_key_busy", "the first request with this Idempotency-Key is still under way; ask again in a moment").with("Retry-After", "1")
+		err = errKeyBusy()
 	}
 	if err != nil {
 		a.refuse(ctx, err)
@@ -70,8 +72,43 @@ func (a *api) idempotent(ctx huma.Context, next func(huma.Context)) {
 	kept := &keptAnswer{recorder: recorder{ResponseWriter: w, status: http.StatusOK}}
 	defer a.finish(claim, kept, op.Metadata[secretAnswer] == true)
 	defer a.renew(claim)()
-	next(huma.WithContext(humago.NewContext(op, again, kept), ctx.Context()))
+	next(huma.WithContext(humago.NewContext(op, again, kept), context.WithValue(ctx.Context(), claimKey{}, claim)))
 	kept.complete = true
+}
+
+func errKeyBusy() *Problem {
+	return problem(http.StatusConflict, "idempotency_key_busy", "the first request with this Idempotency-Key is still under way; ask again in a moment").with("Retry-After", "1")
+}
+
+// claimKey is under which a request's context has its Idempotency-Key's claim.
+type claimKey struct{}
+
+// once does in one transaction what a request asks for, and keeps its answer in the
+// same one: where the process dies before it has answered, the request comes again
+// and isn't done again.
+func (a *api) once(ctx context.Context, out accepted, do func(pgx.Tx) error) (*answer[accepted], error) {
+	err := a.Store.InTx(ctx, func(tx pgx.Tx) error {
+		if err := do(tx); err != nil {
+			return err
+		}
+		claim, ok := ctx.Value(claimKey{}).(store.Idempotent)
+		if !ok {
+			return nil
+		}
+		text, err := json.Marshal(out)
+		if err != nil {
+			return fmt.Errorf("encoding an answer: %w", err)
+		}
+		done, err := a.Store.Finish(ctx, tx, claim, store.Answered{Status: http.StatusAccepted, Body: text})
+		if err == nil && !done {
+			err = errKeyBusy() // this process was taken for dead: another has done it
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reply(out)
 }
 
 // requestSum is what makes two requests the same: address and body. The address is
@@ -125,9 +162,9 @@ func (a *api) finish(claim store.Idempotent, kept *keptAnswer, secret bool) {
 	case !kept.complete || kept.status >= http.StatusInternalServerError || kept.status == http.StatusTooManyRequests:
 		err = a.Store.Abandon(ctx, claim)
 	case secret && kept.status < http.StatusBadRequest:
-		err = a.Store.Finish(ctx, claim, store.Answered{Status: http.StatusConflict})
+		_, err = a.Store.Finish(ctx, a.Store.Pool, claim, store.Answered{Status: http.StatusConflict})
 	default:
-		err = a.Store.Finish(ctx, claim, store.Answered{Status: kept.status, Body: kept.body.Bytes()})
+		_, err = a.Store.Finish(ctx, a.Store.Pool, claim, store.Answered{Status: kept.status, Body: kept.body.Bytes()})
 	}
 	if err != nil {
 		a.Log.Error("keeping an idempotent answer failed", "error", err)

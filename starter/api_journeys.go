@@ -101,16 +101,12 @@ func (a *api) signal(ctx context.Context, id, name string, payload signalPayload
 	if journey.State == "ended" {
 		return nil, problem(http.StatusConflict, "journey_over", "the journey ended as %s; there is nobody to tell", journey.Outcome)
 	}
-	err = a.Store.InTx(ctx, func(tx pgx.Tx) error {
+	return a.once(ctx, accepted{Accepted: 1}, func(tx pgx.Tx) error {
 		if err := a.Store.EnqueueSignal(ctx, tx, id, name, payload); err != nil {
 			return err
 		}
 		return store.Audit(ctx, tx, actor(ctx), "journey."+name, id, nil)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return reply(accepted{Accepted: 1})
 }
 
 // workflowStatus asks the workflow itself; it says why where nobody answers.

@@ -79,13 +79,16 @@ func (s *Store) Renew(ctx context.Context, i Idempotent) error {
 	return nil
 }
 
-// Finish keeps the answer for whoever asks again.
-func (s *Store) Finish(ctx context.Context, i Idempotent, a Answered) error {
-	if _, err := s.Pool.Exec(ctx, `UPDATE idempotency_key SET status = $3, answer = $4 WHERE api_key_id = $1 AND key = $2`,
-		i.APIKeyID, i.Key, a.Status, a.Body); err != nil {
-		return fmt.Errorf("keeping an answer: %w", err)
+// Finish keeps the answer for whoever asks again; the first one stays. done is false
+// where another process has finished the request meanwhile. In the transaction of
+// the request's own deed it makes sure that the deed is done once, whatever dies.
+func (s *Store) Finish(ctx context.Context, q Querier, i Idempotent, a Answered) (done bool, err error) {
+	tag, err := q.Exec(ctx, `UPDATE idempotency_key SET status = $3, answer = $4 WHERE api_key_id = $1 AND key = $2 AND status IS NULL`,
+		i.APIKeyID, i.Key, a.Status, a.Body)
+	if err != nil {
+		return false, fmt.Errorf("keeping an answer: %w", err)
 	}
-	return nil
+	return tag.RowsAffected() == 1, nil
 }
 
 // Abandon frees the key of a request that failed without an effect.

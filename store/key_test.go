@@ -65,7 +65,11 @@ func TestBegin_LetsOneOfManyThrough(t *testing.T) {
 	first, err := s.Begin(t.Context(), request)
 	require.NoError(t, err)
 	require.Nil(t, first, "what failed without an effect is done again")
-	require.NoError(t, s.Finish(t.Context(), request, store.Answered{201, []byte("made")}))
+	for _, answer := range []string{"made", "made again"} {
+		done, err := s.Finish(t.Context(), s.Pool, request, store.Answered{201, []byte(answer)})
+		require.NoError(t, err)
+		require.Equal(t, answer == "made", done, "the first answer stays")
+	}
 	require.NoError(t, s.Abandon(t.Context(), request))
 	first, err = s.Begin(t.Context(), request)
 	require.NoError(t, err)
