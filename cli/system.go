@@ -69,7 +69,7 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if err != nil {
 		return nil, err
 	}
-	s.temporal, err = worker.Dial("", payloads, s.log, counted)
+	s.temporal, err = worker.Dial("", payloads, s.log, counted, starter.SignalOnce())
 	return s, err
 }
 

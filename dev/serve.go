@@ -31,7 +31,7 @@ func (e *environment) serve(ctx context.Context) error {
 		return err
 	}
 	address := net.JoinHostPort("127.0.0.1", fmt.Sprint(e.TemporalPort))
-	temporalClient, err := worker.Dial(e.temporalAddress(address), e.payloads, e.Log, handler)
+	temporalClient, err := worker.Dial(e.temporalAddress(address), e.payloads, e.Log, handler, starter.SignalOnce())
 	if err != nil {
 		return err
 	}

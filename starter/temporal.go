@@ -34,7 +34,8 @@ type Temporal interface {
 	Cancel(context.Context, store.OutboxRow) error
 }
 
-// Client is Temporal through its SDK.
+// Client is Temporal through its SDK, over a connection that was made with
+// SignalOnce.
 type Client struct {
 	client.Client
 	Store *store.Store
@@ -93,7 +94,8 @@ func (c *Client) Signal(ctx context.Context, row store.OutboxRow) error {
 		payload = nil
 	}
 	id := workflows.JourneyWorkflowID(row.Campaign, row.JourneyID)
-	return classify("signalling a journey", c.SignalWorkflow(WithTraceparent(ctx, row.Trace), id, "", row.Name, payload))
+	ctx = asRequestOf(WithTraceparent(ctx, row.Trace), row)
+	return classify("signalling a journey", c.SignalWorkflow(ctx, id, "", row.Name, payload))
 }
 
 // Cancel asks a journey's workflow to end.

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/contrib/opentelemetry"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"scrip.dev/scrip/codec"
 )
@@ -20,7 +21,7 @@ import (
 // temporal CLI's), so that a local server, a cluster and a cloud namespace differ
 // in settings only. An empty address leaves the environment's. What Temporal keeps
 // goes through payloads, the codec. Spans go to the global tracer.
-func Dial(address string, payloads *codec.Codec, logger *slog.Logger, metrics client.MetricsHandler) (client.Client, error) {
+func Dial(address string, payloads *codec.Codec, logger *slog.Logger, metrics client.MetricsHandler, connection ...grpc.DialOption) (client.Client, error) {
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return nil, fmt.Errorf("reading Temporal's settings: %w", err)
@@ -32,6 +33,7 @@ func Dial(address string, payloads *codec.Codec, logger *slog.Logger, metrics cl
 	if err != nil {
 		return nil, fmt.Errorf("preparing Temporal's tracing: %w", err)
 	}
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, connection...)
 	options.Logger = log.NewStructuredLogger(logger)
 	options.MetricsHandler = metrics
 	options.Interceptors = []interceptor.ClientInterceptor{tracing}

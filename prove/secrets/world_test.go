@@ -186,7 +186,7 @@ func (w *world) run(dir string, c *config.Config) {
 	dial := func(m *starter.Metrics) client.Client {
 		counted, err := m.Temporal()
 		require.NoError(w, err)
-		c, err := worker.Dial(server.Address, w.codec, log, counted)
+		c, err := worker.Dial(server.Address, w.codec, log, counted, starter.SignalOnce())
 		require.NoError(w, err)
 		return c
 	}
