@@ -68,7 +68,9 @@ func hours(way walk.Way) time.Duration {
 		return time.Second
 	case "applied", "last-call-by-mail": // the last call goes out a day before the code expires
 		return 800 * time.Millisecond
-	case "confirmed", "confirmed-when-reminded":
+	case "confirmed":
+		return 700 * time.Millisecond
+	case "confirmed-when-reminded":
 		return 400 * time.Millisecond
 	case "never-confirmed", "kept": // the person does nothing, and no code expires
 		return 60 * time.Millisecond

@@ -38,14 +38,15 @@ func (w *World) State(ctx context.Context, p *walk.Person) ([]string, error) {
 	return append(lines, taken...), err
 }
 
+// That a code has expired is left out: it does so in its own time.
 const state = `
 	SELECT 'journey ' || c.name || ' ' || j.state || ' ' || coalesce(j.outcome, j.parked_reason, '')
 		FROM journey j JOIN campaign c ON c.id = j.campaign_id WHERE j.contact_id = $1
-	UNION ALL SELECT 'code ' || cp.name || ' ' || a.state FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id
+	UNION ALL SELECT 'code ' || cp.name || ' ' || CASE WHEN a.state IN ('exposed', 'applied', 'expired') THEN 'given' ELSE a.state END FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id
 		WHERE a.contact_id = $1 OR a.journey_id IN (SELECT id FROM journey WHERE contact_id = $1)
 	UNION ALL SELECT 'redemption ' || cp.name || ' ' || r.state || ' ' || r.flag FROM redemption r JOIN coupon cp ON cp.id = r.coupon_id
 		WHERE r.contact_id = $1 OR r.journey_id IN (SELECT id FROM journey WHERE contact_id = $1)
-	UNION ALL SELECT 'event ' || type || ' ' || count(*) FROM event WHERE contact_id = $1 GROUP BY type
+	UNION ALL SELECT 'event ' || type || ' ' || count(*) FROM event WHERE contact_id = $1 AND type <> 'code.expired' GROUP BY type
 	UNION ALL SELECT 'tag ' || unnest(tags) FROM contact WHERE id = $1
 	UNION ALL SELECT 'refused ' || c.name || ' ' || r.reason || ' ' || count(*) FROM refusal r JOIN campaign c ON c.id = r.campaign_id
 		WHERE r.contact_id = $1 GROUP BY c.name, r.reason
