@@ -17,7 +17,7 @@ func TestControl_AnAnswerBeforeTheCommitIsMissed(t *testing.T) {
 		Old:     "	<-a.done\n	return a.accepted, a.err\n",
 		New:     "	return a.accepted, nil\n",
 		Package: "./prove/faults", Proof: "TestPromise1_NoAcceptedEventIsLost/Postgres_is_killed_and_starts_again",
-		Says: "to be done", Env: impatient,
+		Says: "everything that was accepted to be done", Env: impatient,
 	})
 }
 
@@ -55,5 +55,30 @@ func TestControl_AReleaseThatDecidesOtherwiseIsMissed(t *testing.T) {
 		New:     "	var err error\n	_, _ = quick, err\n	return act(ctx, says, do, in).Get(ctx)\n",
 		Package: "./prove/faults", Proof: "TestPromise8_JourneysOfThePreviousReleaseEndOnThisOne",
 		Says: "the second message of", Env: []string{"SCRIP_PROVE_PATIENCE=90s"},
+	})
+}
+
+func TestControl_AClaimOfEachAttemptIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "the one key of a journey's claims",
+		File:    "activities/assign.go",
+		Old:     "		Key: store.ClaimKey(s.Journey, doc.Coupon, 0), Coupon: doc.Coupon,",
+		New:     "		Key: store.ClaimKey(s.Journey, doc.Coupon, int(began.UnixMilli())), Coupon: doc.Coupon,",
+		Package: "./prove/faults",
+		Proof:   "TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_process_after_worker_assignment,code_#1",
+		Says:    `does not contain "CART-`, Env: impatient, // the mail has another code than the first that was claimed
+	})
+}
+
+func TestControl_AnActivityThatIsTriedOnceIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "trying an activity until it answers",
+		File:    "workflows/calls.go",
+		Old:     "MaximumInterval: time.Minute,\n",
+		New:     "MaximumInterval: time.Minute, MaximumAttempts: 1,\n",
+		Package: "./prove/faults", Proof: "TestPromise6_InAStormEverybodyArrives",
+		Says: "ended as failed", Env: impatient,
 	})
 }

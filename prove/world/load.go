@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -83,12 +84,10 @@ func (l *Load) send(ctx context.Context, no int) {
 		"contact": map[string]any{"email": fmt.Sprintf("errand-%d@example.com", no%50)}})
 	ctx = context.WithoutCancel(ctx)
 	for deadline := time.Now().Add(30 * time.Minute); time.Now().Before(deadline); {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.world.Base+"/v1/events", bytes.NewReader(body))
+		request, err := l.request(ctx, no, body)
 		if err != nil {
 			return
 		}
-		request.Header.Set("Authorization", "Bearer "+l.world.Key)
-		request.Header.Set("Content-Type", "application/json")
 		status := 0
 		if answer, err := http.DefaultClient.Do(request); err == nil {
 			answer.Body.Close()
@@ -104,6 +103,27 @@ func (l *Load) send(ctx context.Context, no int) {
 		l.mu.Unlock()
 		time.Sleep(250 * time.Millisecond)
 	}
+}
+
+// request is a signed webhook of an own system, which a starter may answer before
+// it has asked the database for anything.
+func (l *Load) request(ctx context.Context, no int, body []byte) (*http.Request, error) {
+	id, now := fmt.Sprintf("errand-%d", no), time.Now()
+	signer, err := standardwebhooks.NewWebhook(l.world.OwnSecret)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := signer.Sign(id, now, body)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.world.Base+"/hooks/own", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header = http.Header{"Content-Type": {"application/json"}, standardwebhooks.HeaderWebhookID: {id},
+		standardwebhooks.HeaderWebhookTimestamp: {fmt.Sprint(now.Unix())}, standardwebhooks.HeaderWebhookSignature: {signature}}
+	return request, nil
 }
 
 // enters says whether an event is one of the nine in ten.
