@@ -70,15 +70,3 @@ func TestControl_AClaimOfEachAttemptIsMissed(t *testing.T) {
 		Says:    `does not contain "CART-`, Env: impatient, // the mail has another code than the first that was claimed
 	})
 }
-
-func TestControl_AnActivityThatIsTriedOnceIsMissed(t *testing.T) {
-	t.Parallel()
-	control.Miss(t, control.Safeguard{
-		Name:    "trying an activity until it answers",
-		File:    "workflows/calls.go",
-		Old:     "MaximumInterval: time.Minute,\n",
-		New:     "MaximumInterval: time.Minute, MaximumAttempts: 1,\n",
-		Package: "./prove/faults", Proof: "TestPromise6_InAStormEverybodyArrives",
-		Says: "ended as failed", Env: impatient,
-	})
-}
