@@ -31,3 +31,10 @@ func TestControl_WithoutTheLimitOfGuesses(t *testing.T) {
 		Old: "if g.left+by < 0 {", New: "if g.left+by < -1e9 {",
 		Package: here, Proof: "TestGuesses_AreLimitedByAddressAndByKey", Says: "one address guessed on"})
 }
+
+func TestControl_WithoutTheOwnerOfAMessage(t *testing.T) {
+	control.Miss(t, control.Safeguard{Name: "the connection to which a message belongs", File: "store/message_evidence.go",
+		Old: "WHERE connection = $2 AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))",
+		New: "WHERE ($1 <> '' AND id = $1) OR ($1 = '' AND connection = $2 AND vendor_id = $3)",
+		Package: here, Proof: "TestHooks_AConnectionSaysNothingAboutAnothersMessages", Says: "a connection moved another one's message"})
+}
