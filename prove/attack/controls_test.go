@@ -68,10 +68,10 @@ func TestControl_WithoutTheQuestionWhoseACodeIs(t *testing.T) {
 	}
 }
 
-func TestControl_WithoutTheFormOfCursors(t *testing.T) {
-	control.Miss(t, control.Safeguard{Name: "the form of cursors", File: "starter/api_page.go",
-		Old: "if err != nil || !cursorKey.Match(key) {", New: "if err != nil {",
-		Package: here, Proof: "TestLists_NoParameterReachesTheDatabaseAsAnythingButAValue", Says: "refused by the database"})
+func TestControl_WithoutTheRefusalOfWhatCantBeStored(t *testing.T) {
+	control.Miss(t, control.Safeguard{Name: "that what the database can't read is the caller's mistake", File: "starter/problem.go",
+		Old: "case store.IsDataError(err):", New: "case err == nil && store.IsDataError(err):",
+		Package: here, Proof: "TestLists_NoParameterReachesTheDatabaseAsAnythingButAValue", Says: "\"500\" is not less than \"500\""})
 }
 
 func TestControl_WithoutTheFilterOfAState(t *testing.T) {
