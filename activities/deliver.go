@@ -119,24 +119,26 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 // may be tried again, how long to wait at least.
 func classify(sent integrations.Sent, err error) (store.Outcome, time.Duration) {
 	if err == nil {
-		return store.Outcome{State: store.MessageAccepted, VendorID: sent.VendorID}, 0
+		return store.Outcome{State: store.MessageAccepted, VendorID: integrations.Storable(sent.VendorID)}, 0
 	}
 	var vendor *integrations.Error
 	if !errors.As(err, &vendor) {
 		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}, 0
 	}
+	// Whatever a vendor answers, that it answered must not be lost.
+	detail := integrations.Storable(vendor.Code + " " + vendor.Detail)
 	switch vendor.Class {
 	case integrations.Invalid:
-		return store.Outcome{State: store.MessageRefused, Reason: VendorRefused, Detail: vendor.Code + " " + vendor.Detail}, 0
+		return store.Outcome{State: store.MessageRefused, Reason: VendorRefused, Detail: detail}, 0
 	case integrations.Suppressed:
-		return store.Outcome{State: store.MessageRefused, Reason: Suppressed, Detail: vendor.Code + " " + vendor.Detail}, 0
+		return store.Outcome{State: store.MessageRefused, Reason: Suppressed, Detail: detail}, 0
 	case integrations.Retry, integrations.RateLimited:
-		return store.Outcome{State: store.MessageReserved, Detail: vendor.Code + " " + vendor.Detail}, vendor.RetryAfter
+		return store.Outcome{State: store.MessageReserved, Detail: detail}, vendor.RetryAfter
 	case integrations.Auth:
 		// A person has to mend the connection; until then a try a minute is enough.
-		return store.Outcome{State: store.MessageReserved, Reason: "auth", Detail: vendor.Code + " " + vendor.Detail}, time.Minute
+		return store.Outcome{State: store.MessageReserved, Reason: "auth", Detail: detail}, time.Minute
 	default:
-		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: vendor.Code + " " + vendor.Detail}, 0
+		return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: detail}, 0
 	}
 }
 

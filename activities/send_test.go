@@ -522,6 +522,14 @@ func TestSend_ParksATemplateThatWantsTooMuchAndTheWorkerLivesOn(t *testing.T) {
 	require.Equal(t, 1, d.vendor.calls())
 }
 
+func TestSend_ARefusalIsRecordedWhateverBytesItIsIn(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{&integrations.Error{Class: integrations.Invalid, Vendor: "test", Doing: "sending", Code: "x\xff", Detail: "no \xc3 such \x00 address\xff"}}
+	_, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, store.MessageRefused, d.message().State)
+}
+
 func TestSend_ErrorsCarryNeitherAddressNorCode(t *testing.T) {
 	d := setup(t)
 	d.vendor.answers = []error{&integrations.Error{Class: integrations.Unknown, Vendor: "test", Doing: "sending", Code: "x", Detail: "anna@example.com AAAA-1111"}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -105,7 +106,15 @@ func withConsents(body any, channels []string) error {
 	return nil
 }
 
-// fieldValue reads numbers, true and false as such; everything else is text.
+// plainNumber is a number that is written as one: with a leading zero or plus it is
+// an id or a phone number, with an exponent a name such as 1e5.
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+
+// exactDigits is how many digits a JSON number keeps as they are.
+const exactDigits = 15
+
+// fieldValue reads numbers, true and false as such; everything else is text, and so
+// is a number with more digits than would arrive.
 func fieldValue(text string) any {
 	switch text {
 	case "true":
@@ -113,9 +122,10 @@ func fieldValue(text string) any {
 	case "false":
 		return false
 	}
-	// A leading zero or plus is kept: it is an id or a phone number.
-	if n, err := strconv.ParseFloat(text, 64); err == nil && text != "" && text[0] != '+' && (text[0] != '0' || text == "0" || strings.HasPrefix(text, "0.")) && !strings.ContainsAny(text, "xXnNiI_") {
-		return n
+	if plainNumber.MatchString(text) && len(strings.Trim(text, "-")) <= exactDigits {
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			return n
+		}
 	}
 	return text
 }

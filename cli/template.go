@@ -42,9 +42,9 @@ func (r *rendering) body(cmd *cobra.Command, a *app, name string) (map[string]an
 		body["contact"] = id
 	}
 	if r.variables != "" {
-		var variables map[string]any
-		if err := json.Unmarshal([]byte(r.variables), &variables); err != nil {
-			return nil, usage("--variables is not a JSON object")
+		variables, err := templateVariables(r.variables)
+		if err != nil {
+			return nil, err
 		}
 		body["variables"] = variables
 	}
@@ -125,4 +125,18 @@ func (a *app) sendCommand() *cobra.Command {
 	test.Flags().StringVar(&to, "to", "", "an address of yours")
 	test.Flags().StringVar(&connection, "connection", "", "through which connection; default: the channel's")
 	return parent("send", "Send tests", test)
+}
+
+// templateVariables reads --variables, numbers with all their digits.
+func templateVariables(text string) (map[string]any, error) {
+	var variables map[string]any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&variables); err != nil || variables == nil {
+		return nil, usage("--variables is not a JSON object")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, usage("--variables has something behind its JSON object")
+	}
+	return variables, nil
 }

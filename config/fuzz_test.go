@@ -1,6 +1,9 @@
 package config
 
 import (
+	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -102,5 +105,123 @@ func FuzzSetDuration(f *testing.F) {
 			return
 		}
 		require.LessOrEqual(t, c.ClockHour.Hours(), 10*366*24.0)
+	})
+}
+
+// FuzzPayloadKeys: keys of the environment are pairs whose ids may stand beside
+// payloads, as many as there are words, or an error that repeats nothing.
+func FuzzPayloadKeys(f *testing.F) {
+	for _, s := range []string{"2026:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "a:b,c:d", "a:b\nc:d", ":secretsecret", "secretsecretsecret", "a:", "a:b:c", ",,", "\u2028a:b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := payloadKeys(text)
+		if err != nil {
+			require.Empty(t, keys)
+			if len(text) > 20 && !strings.Contains(err.Error(), text) {
+				for _, word := range strings.Fields(text) {
+					require.False(t, len(word) > 20 && strings.Contains(err.Error(), word), "a secret is repeated")
+				}
+			}
+			return
+		}
+		var written []string
+		for _, key := range keys {
+			require.Regexp(t, `^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`, key.ID)
+			written = append(written, key.ID+":"+key.Secret.Reveal())
+		}
+		again, err := payloadKeys(strings.Join(written, " "))
+		require.NoError(t, err)
+		require.Equal(t, keys, again)
+		c := defaults()
+		c.PayloadKeys = keys
+		if _, err := c.PayloadCodec(); err != nil {
+			for _, key := range keys {
+				require.False(t, len(key.Secret.Reveal()) > 20 && strings.Contains(err.Error(), key.Secret.Reveal()), "a secret is repeated")
+			}
+		}
+	})
+}
+
+// FuzzProxies: each proxy that is named is trusted in whatever way its address is
+// written, and no list trusts everybody.
+func FuzzProxies(f *testing.F) {
+	for _, s := range []string{"10.0.0.7", "10.0.0.0/8,192.168.1.1", "::1", "::ffff:10.0.0.7", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96", "0.0.0.0/0", "::/0", "fe80::1%eth0", "10.0.0.7/33", "10.0.0.07", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		list := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		c := defaults()
+		if err := setProxies(c, list); err != nil {
+			require.Empty(t, c.TrustedProxies)
+			return
+		}
+		require.Len(t, c.TrustedProxies, len(list))
+		trusts := func(address netip.Addr) bool {
+			address = address.Unmap().WithZone("") // as the starter compares them
+			return slices.ContainsFunc(c.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(address) })
+		}
+		for _, one := range list {
+			if address, err := netip.ParseAddr(one); err == nil {
+				require.True(t, trusts(address), "%s is configured and not trusted", one)
+			}
+			if network, err := netip.ParsePrefix(one); err == nil && (network.Addr().Is4() || network.Addr().Is6() && network.Bits() >= 96) {
+				require.True(t, trusts(network.Addr()), "%s is configured and not trusted", one)
+			}
+		}
+		for _, p := range c.TrustedProxies {
+			require.Positive(t, p.Bits(), "%s trusts everybody", p)
+			require.Equal(t, p.Masked(), p)
+		}
+	})
+}
+
+// FuzzOverride: a variable of the environment sets its own key and no other, or is a
+// problem that names the variable; a number that makes no sense is one.
+func FuzzOverride(f *testing.F) {
+	for i := range overrides {
+		for _, value := range []string{"5", "-1", "99999999999999999999", "1e3", "10.0.0.7", "15m", "-15m", "Europe/Berlin", "\xff", "a:b"} {
+			f.Add(i, value)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which int, value string) {
+		o := overrides[((which%len(overrides))+len(overrides))%len(overrides)]
+		c, before := defaults(), defaults()
+		problems := c.override(func(name string) string {
+			if name == o.name {
+				return value
+			}
+			return ""
+		})
+		for _, p := range problems {
+			require.Equal(t, o.key, p.Key)
+			require.Contains(t, p.Pos.File, o.name)
+		}
+		if len(problems) > 0 || value == "" {
+			require.LessOrEqual(t, len(problems), 1)
+			return
+		}
+		require.Contains(t, c.positions, o.key)
+		wrong := c.Validate()
+		told := func(key string) bool {
+			return slices.ContainsFunc(wrong, func(p Problem) bool { return strings.HasPrefix(p.Key, key) })
+		}
+		switch o.key {
+		case "max_connections", "database.max_connections":
+			n, err := strconv.Atoi(value)
+			require.NoError(t, err)
+			require.True(t, n >= 0 || told(o.key), "%s = %d is taken", o.key, n)
+		default:
+			if strings.HasPrefix(o.key, "worker.") && o.key != "worker.listen" {
+				require.True(t, value[0] != '-' || told(o.key), "%s = %s is taken", o.key, value)
+			}
+		}
+		// Nothing else was changed: setting it back gives what was.
+		for _, other := range overrides {
+			if other.key != o.key {
+				require.NotContains(t, c.positions, other.key)
+			}
+		}
+		require.Equal(t, before.Connections, c.Connections)
 	})
 }

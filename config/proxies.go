@@ -18,6 +18,7 @@ func setProxies(c *Config, list []string) error {
 			}
 			network = netip.PrefixFrom(address, address.BitLen())
 		}
+		network = plain(network)
 		if network.Bits() == 0 {
 			return fmt.Errorf("%q trusts everybody, so that anybody could say to be anybody; write the proxies' own addresses", text)
 		}
@@ -25,4 +26,14 @@ func setProxies(c *Config, list []string) error {
 	}
 	c.TrustedProxies = trusted
 	return nil
+}
+
+// plain is a network in the form in which callers' addresses are compared: one of
+// IPv4 isn't written as one of IPv6.
+func plain(network netip.Prefix) netip.Prefix {
+	const mapped = 96 // bits before the IPv4 address
+	if address := network.Addr(); address.Is4In6() && network.Bits() >= mapped {
+		return netip.PrefixFrom(address.Unmap(), network.Bits()-mapped)
+	}
+	return network
 }

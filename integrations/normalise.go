@@ -55,18 +55,20 @@ func cleanEvent(e *event.Event) {
 
 func cleanText(texts ...*string) {
 	for _, t := range texts {
-		*t = clean(*t)
+		*t = Storable(*t)
 	}
 }
 
-func clean(s string) string {
+// Storable is a text as Postgres can keep it: what somebody else sent may hold bytes
+// that are no letters, or a NUL.
+func Storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
 func cleanValue(v any) any {
 	switch v := v.(type) {
 	case string:
-		return clean(v)
+		return Storable(v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil
@@ -77,7 +79,7 @@ func cleanValue(v any) any {
 		}
 	case map[string]any:
 		for key, value := range v {
-			if tidy := clean(key); tidy != key {
+			if tidy := Storable(key); tidy != key {
 				delete(v, key)
 				key = tidy
 			}

@@ -75,7 +75,7 @@ type rolledBack struct {
 
 type validity struct {
 	Valid     bool               `json:"valid"`
-	Reason    string             `json:"reason,omitempty" doc:"why not: not_found, inactive, not_yet_valid, expired, used, held, not_holder, min_order, per_contact_limit, limit_reached or budget"`
+	Reason    string             `json:"reason,omitempty" doc:"why not: not_found, inactive, not_yet_valid, expired, used, held, min_order, per_contact_limit, limit_reached or budget"`
 	Detail    string             `json:"detail,omitempty" doc:"the reason as a sentence"`
 	Coupon    string             `json:"coupon,omitempty"`
 	Set       string             `json:"set,omitempty"`

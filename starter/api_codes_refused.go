@@ -38,13 +38,12 @@ func refusal(err error) error {
 
 func refusalSentence(reason store.Reason) string {
 	return map[store.Reason]string{
-		store.ReasonNotFound:     "the code doesn't exist, or nobody was given it; check how it is written",
+		store.ReasonNotFound:     "there is no code that could be used here: it doesn't exist, nobody was given it, or it is somebody else's alone; check how it is written, and send who asks",
 		store.ReasonInactive:     "the code was withdrawn, or its coupon is switched off",
 		store.ReasonNotYetValid:  "the coupon isn't valid yet",
 		store.ReasonExpired:      "the code has expired",
 		store.ReasonUsed:         "the code is for one use, and it was used",
 		store.ReasonHeld:         "the code is set aside at another checkout; try again when that is over",
-		store.ReasonNotHolder:    "only the person who was given the code can use it",
 		store.ReasonMinOrder:     "the order is too small for the coupon; send the order's total, or ask for more in the cart",
 		store.ReasonPerContact:   "this person has used the coupon as often as it may be used",
 		store.ReasonLimitReached: "all uses of the coupon are taken",

@@ -100,8 +100,8 @@ func FuzzIncoming(f *testing.F) {
 		receipt := integrations.Receipt{Topic: topic, Key: key, Meta: map[string]string{meta: meta}}
 		in := incoming("a", nil, receipt, integrations.Request{}, r)
 		require.LessOrEqual(t, len(in.Key), maxKey)
-		for _, text := range []string{in.Key, in.Topic, in.Meta[storable(meta)]} {
-			require.Equal(t, storable(text), text)
+		for _, text := range []string{in.Key, in.Topic, in.Meta[integrations.Storable(meta)]} {
+			require.Equal(t, integrations.Storable(text), text)
 		}
 		require.Equal(t, in, incoming("a", nil, receipt, integrations.Request{}, r))
 	})

@@ -143,14 +143,14 @@ func (h *Hooks) publicURL(r *http.Request) *url.URL {
 
 func incoming(connection string, source integrations.Source, receipt integrations.Receipt, request integrations.Request, r *http.Request) store.Incoming {
 	in := store.Incoming{
-		Connection: connection, Topic: storable(receipt.Topic), Key: boundedKey(receipt.Key), SentAt: receipt.SentAt,
+		Connection: connection, Topic: integrations.Storable(receipt.Topic), Key: boundedKey(receipt.Key), SentAt: receipt.SentAt,
 		Body: request.Body, Trace: Traceparent(r.Context()),
 	}
 	for name, value := range receipt.Meta {
 		if in.Meta == nil {
 			in.Meta = make(map[string]string, len(receipt.Meta))
 		}
-		in.Meta[storable(name)] = storable(value)
+		in.Meta[integrations.Storable(name)] = integrations.Storable(value)
 	}
 	if signer, ok := source.(KeySigner); !ok || !signer.SignsKey() {
 		sum := sha256.New()
@@ -165,16 +165,11 @@ func incoming(connection string, source integrations.Source, receipt integration
 const maxKey = 200
 
 func boundedKey(key string) string {
-	if len(key) <= maxKey && storable(key) == key {
+	if len(key) <= maxKey && integrations.Storable(key) == key {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// storable drops what Postgres can't keep in a text.
-func storable(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
 func (h *Hooks) answer(w http.ResponseWriter, source integrations.Source, request integrations.Request) {

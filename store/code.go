@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"scrip.dev/scrip/event"
 )
 
 // codeRow is one code string with what its batch says of it.
@@ -23,39 +21,11 @@ type codeRow struct {
 	validUntil   time.Time
 }
 
-const codeRowSelect = `SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
-		coalesce(b.import_id, ''), b.valid_until
-	FROM code c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id `
-
 // findCode looks a string up among the codes of a realm and those of no realm.
 // A realm that isn't a shop's ("" or our own) looks everywhere. Unknown strings
 // and those of other shops are ErrNotFound alike.
 func findCode(ctx context.Context, q Querier, realm, code, lock string) (*codeRow, error) {
 	return findCodeAmong(ctx, q, allCodes, realm, code, lock)
-}
-
-// Among which codes one is looked up. Who asks whether a code can be used must not
-// be able to tell one that nobody was given from one that doesn't exist, not even
-// by the statements that are run for it.
-const (
-	allCodes   = ""
-	givenCodes = ` AND (cp.pool = 'shared'
-		OR EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL AND a.single_use)
-		OR EXISTS (SELECT 1 FROM redemption r WHERE r.batch_id = c.batch_id AND r.pos = c.pos))`
-)
-
-func findCodeAmong(ctx context.Context, q Querier, among, realm, code, lock string) (*codeRow, error) {
-	anywhere := realm == "" || realm == ConnectionAPI || realm == ConnectionScrip
-	var c codeRow
-	var validUntil *time.Time
-	err := q.QueryRow(ctx, codeRowSelect+`WHERE c.code_norm = $1 AND (c.realm = $2 OR c.realm = '' OR $3)`+among+`
-		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, anywhere).
-		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil)
-	if err != nil {
-		return nil, fmt.Errorf("looking up a code: %w", notFound(err))
-	}
-	c.validUntil = orZero(validUntil)
-	return &c, nil
 }
 
 // JourneyCodes lists what a journey holds, the newest claim last: its own codes

@@ -17,7 +17,7 @@ func (s *Store) Hold(ctx context.Context, use Use, length time.Duration) (until 
 		return time.Time{}, errors.New("holding a code: a reference of the checkout and a positive duration are needed")
 	}
 	err = s.InTx(ctx, func(tx pgx.Tx) error {
-		st, err := s.standing(ctx, tx, givenCodes, use, true)
+		st, err := s.standing(ctx, tx, usableBy(use.ContactID), use, true)
 		if err != nil {
 			return err
 		}
@@ -35,10 +35,10 @@ func (s *Store) Hold(ctx context.Context, use Use, length time.Duration) (until 
 }
 
 // ReleaseHold ends a hold before its time. A hold that is over, or never was, is
-// no error; an unknown code is a *Refused,
-// and so is one that nobody was given.
+// no error; an unknown code is a *Refused, and so are one that nobody was given and,
+// where only its holder may use it, one that isn't held under the reference.
 func (s *Store) ReleaseHold(ctx context.Context, use Use) error {
-	c, err := findCodeAmong(ctx, s.Pool, givenCodes, use.Realm, use.Code, "")
+	c, err := findCodeAmong(ctx, s.Pool, heldUnder(use.Reference), use.Realm, use.Code, "")
 	if err == nil {
 		_, err = s.Pool.Exec(ctx, `DELETE FROM hold WHERE batch_id = $1 AND pos = $2 AND reference = $3`, c.batchID, c.pos, use.Reference)
 	}

@@ -18,14 +18,15 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 // RecordEvidence takes what a vendor told about a message after the call. It
 // wins over every other knowledge of whether the message was accepted, and wakes
 // a journey that was parked on not knowing. Evidence about messages of other
-// systems is ignored.
+// systems is ignored, and so is what one connection tells of another's message:
+// whoever may sign for one account has no say over what another one sent.
 func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string, ev event.Evidence) error {
 	var id, journeyID, before string
 	var assignmentID int64
 	err := q.QueryRow(ctx, `
 		WITH found AS (
 			SELECT id, state FROM message
-			WHERE ($1 <> '' AND id = $1) OR ($1 = '' AND connection = $2 AND vendor_id = $3)
+			WHERE connection = $2 AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))
 			FOR UPDATE
 		)
 		UPDATE message m SET

@@ -91,7 +91,7 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 	}
 	var r Redemption
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		st, err := s.standing(ctx, tx, givenCodes, use, true)
+		st, err := s.standing(ctx, tx, usableBy(use.ContactID), use, true)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ type CodeStanding struct {
 // order is not known, its minimum is not asked for. A refusal is a *Refused.
 func (s *Store) Validate(ctx context.Context, use Use) (CodeStanding, error) {
 	use = use.normalised()
-	st, err := s.standing(ctx, s.Pool, givenCodes, use, false)
+	st, err := s.standing(ctx, s.Pool, usableBy(use.ContactID), use, false)
 	if err == nil {
 		if reason := st.refuse(use, false); reason != "" {
 			err = &Refused{reason.public()}

@@ -21,7 +21,7 @@ const (
 	ReasonExpired      Reason = "expired"           //
 	ReasonUsed         Reason = "used"              // a code for one use, and it was used
 	ReasonHeld         Reason = "held"              // set aside at another checkout
-	ReasonNotHolder    Reason = "not_holder"        // redeemable_by: holder, and this is somebody else
+	ReasonNotHolder    Reason = "not_holder"        // redeemable_by: holder, and this is somebody else; only a flag, as below
 	ReasonMinOrder     Reason = "min_order"         // the order is too small
 	ReasonPerContact   Reason = "per_contact_limit" // this contact has used the coupon as often as it may
 	ReasonLimitReached Reason = "limit_reached"     // all uses are taken, or set aside
@@ -32,8 +32,10 @@ const (
 // it is unknown.
 const reasonNotGiven Reason = "not_given"
 
+// public is what who asks is told. That there is a code which isn't theirs is not:
+// else codes could be found by trying, and used in somebody's name.
 func (r Reason) public() Reason {
-	if r == reasonNotGiven {
+	if r == reasonNotGiven || r == ReasonNotHolder {
 		return ReasonNotFound
 	}
 	return r

@@ -11,7 +11,7 @@ import (
 // standing reads all that concerns a use of one of these codes. With lock, nobody else uses the code or
 // counts the coupon's uses until the transaction ends: first the code's row, then
 // the coupon's count, always in this order.
-func (s *Store) standing(ctx context.Context, q Querier, among string, use Use, lock bool) (*standing, error) {
+func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, lock bool) (*standing, error) {
 	codeLock, useLock := "", ""
 	if lock {
 		codeLock, useLock = " FOR NO KEY UPDATE OF c", " FOR NO KEY UPDATE"

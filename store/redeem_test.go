@@ -135,8 +135,13 @@ func TestRedeem_RefusesWithTheFirstReasonThatHolds(t *testing.T) {
 
 	late := use("B", "1", 100)
 	late.At = time.Now().AddDate(0, 0, 9)
+	late.ContactID = contact(1)
 	stranger := use("B", "1", 100)
 	stranger.ContactID = contact(2)
+	strangersLate := late
+	strangersLate.ContactID = contact(2)
+	withdrawn := use("C", "1", 100)
+	withdrawn.ContactID = contact(2)
 	small := use("B", "1", 20)
 	small.ContactID = contact(1)
 	for _, test := range []struct {
@@ -145,12 +150,15 @@ func TestRedeem_RefusesWithTheFirstReasonThatHolds(t *testing.T) {
 	}{
 		{store.ReasonNotFound, use("NEVER", "1", 100)},
 		{store.ReasonNotFound, use("D", "1", 100)},
-		{store.ReasonInactive, use("C", "1", 100)},
+		{store.ReasonNotFound, stranger},
+		{store.ReasonNotFound, strangersLate},
+		{store.ReasonNotFound, use("B", "1", 100)},
+		{store.ReasonNotFound, use("C", "1", 100)},
+		{store.ReasonInactive, withdrawn},
 		{store.ReasonNotYetValid, use("SOON10", "1", 100)},
 		{store.ReasonExpired, use("OVER10", "1", 100)},
 		{store.ReasonExpired, late},
 		{store.ReasonHeld, other},
-		{store.ReasonNotHolder, stranger},
 		{store.ReasonMinOrder, small},
 	} {
 		_, err := c.Redeem(c.ctx, test.use)

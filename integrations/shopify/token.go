@@ -15,6 +15,10 @@ import (
 // renewEarly is how long before its end a token is no longer used.
 const renewEarly = 5 * time.Minute
 
+// longestToken is how long a token is believed to live at most, in seconds. A number
+// without measure would overflow, and each call would fetch a token of its own.
+const longestToken = 24 * 60 * 60
+
 // token gives the access token: the one in the settings, or one fetched by the
 // client-credentials grant, which lives for a day.
 //
@@ -92,7 +96,7 @@ func (t *token) fetch(ctx context.Context) error {
 		return t.classify.Refused(fetching, integrations.Retry, "malformed_answer")
 	}
 	t.value = integrations.Secret(granted.Token)
-	t.expiry = t.now().Add(time.Duration(granted.ExpiresIn) * time.Second)
+	t.expiry = t.now().Add(time.Duration(min(granted.ExpiresIn, longestToken)) * time.Second)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -138,8 +139,9 @@ func (s *statements) taken() []string {
 
 func TestGuesses_ACodeThatIsNotYoursIsLikeNone(t *testing.T) {
 	t.Parallel()
-	at := newTarget(t, aim{})
+	at := newTarget(t, aim{settings: "trusted_proxies: [127.0.0.1]\n"})
 	at.furnish()
+	at.ownCodes()
 	at.exec(`UPDATE code SET realm = 'shop2' WHERE code = 'A4'`) // given to somebody, in another shop
 	at.exec(`INSERT INTO assignment (claim_key, coupon_id, batch_id, pos, state) SELECT 'other', b.coupon_id, c.batch_id, c.pos, 'exposed' FROM code c JOIN batch b ON b.id = c.batch_id WHERE c.code = 'A4'`)
 	seen := &statements{}
@@ -153,34 +155,85 @@ func TestGuesses_ACodeThatIsNotYoursIsLikeNone(t *testing.T) {
 	at.store.Pool = pool // the starter asks through it from here on
 	t.Cleanup(func() { at.store.Pool = untraced })
 	key := at.key(store.ScopeCodes)
-	for _, route := range checkout {
-		at.guess(key, route, "WARM", "")
-		var first reply
-		var path []string
-		for i, code := range []string{"NEVER9", "A5", "A4"} { // unknown, given to nobody, another shop's
-			seen.taken()
-			c := call{method: "POST", path: "/v1/codes/" + code + "/" + route + "?shop=shop", key: key, client: held}
-			switch route {
-			case "validate":
-				c.method = "GET"
-			case "redeem":
-				c.body = `{"order": {"id": "1"}}`
-			default:
-				c.body = `{"reference": "cart"}`
+	same := func(from, who string, codes ...string) { // the first of them doesn't exist
+		for _, route := range checkout {
+			ask := func(code string) call {
+				c := call{method: "POST", path: "/v1/codes/" + code + "/" + route + "?shop=shop", key: key, client: held, header: http.Header{"X-Forwarded-For": {from}}}
+				named := ""
+				if who != "" {
+					named = `, "email": "` + who + `"`
+				}
+				switch route {
+				case "validate":
+					c.method, c.path = "GET", c.path+"&email="+url.QueryEscape(who)
+				case "redeem":
+					c.body = `{"order": {"id": "1"}` + named + `}`
+				case "hold":
+					c.body = `{"reference": "cart"` + named + `}`
+				default:
+					c.body = `{"reference": "cart"}`
+				}
+				return c
 			}
-			got := at.do(c)
-			got.header.Del("X-Request-Id")
-			got.header.Del("Date")
-			if i == 0 {
-				first, path = got, seen.taken()
-				require.NotEmpty(t, path)
-				continue
+			at.do(ask("WARM"))
+			var first reply
+			var path []string
+			for i, code := range codes {
+				seen.taken()
+				got := at.do(ask(code))
+				got.header.Del("X-Request-Id")
+				got.header.Del("Date")
+				if i == 0 {
+					first, path = got, seen.taken()
+					require.NotEmpty(t, path)
+					require.Contains(t, first.body, "not_found")
+					continue
+				}
+				require.Equal(t, first.status, got.status, "%s of %s: another answer than for a code that doesn't exist", route, code)
+				require.Equal(t, first.header, got.header, "%s of %s", route, code)
+				require.Equal(t, strings.ReplaceAll(first.body, codes[0], code), got.body, "%s of %s", route, code)
+				require.Equal(t, path, seen.taken(), "%s of %s: other statements than for a code that doesn't exist", route, code)
 			}
-			require.Equal(t, first.status, got.status, "%s of %s", route, code)
-			require.Equal(t, first.header, got.header, "%s of %s", route, code)
-			require.Equal(t, strings.ReplaceAll(first.body, "NEVER9", code), got.body, "%s of %s", route, code)
-			require.Equal(t, path, seen.taken(), "%s of %s: other statements than for a code that doesn't exist", route, code)
+			t.Logf("%s: %d statements each", route, len(path))
 		}
-		t.Logf("%s: %d statements each", route, len(path))
 	}
+	same("203.0.113.1", "", "NEVER9", "A5", "A4")                                      // given to nobody, and another shop's
+	same("203.0.113.2", "", "NEVER9", "MINE1", "MINE2", "MINE3")                       // somebody's alone: as it is, used, expired
+	same("203.0.113.3", "stranger@example.com", "NEVER9", "MINE1", "MINE2", "MINE3")   // asked for by somebody else
+	same("203.0.113.4", "unheard-of@example.com", "NEVER9", "MINE1", "MINE2", "MINE3") // and by nobody that is known
+	owner := "/v1/codes/%s/validate?email=owner%%40example.com"
+	for code, want := range map[string]string{"MINE1": `"valid":true`, "MINE2": `"reason":"used"`, "MINE3": `"reason":"expired"`} {
+		require.Contains(t, at.do(call{method: "GET", path: fmt.Sprintf(owner, code), key: at.key(store.ScopeCodes), client: held}).body, want, "its holder is told")
+	}
+	require.Contains(t, at.do(call{method: "GET", path: "/v1/codes/MINE1", key: at.admin}).body, "MINE1", "an operator is told")
+}
+
+func TestGuesses_AtCodesOfOthersCostAMiss(t *testing.T) {
+	t.Parallel()
+	at := newTarget(t, aim{})
+	at.furnish()
+	at.ownCodes()
+	key, answered := at.key(store.ScopeCodes), 0
+	for i := range 100 {
+		c := call{method: "GET", path: fmt.Sprintf("/v1/codes/MINE%d/validate?email=stranger%%40example.com", i%3+1), key: key, client: held}
+		if at.do(c).status != http.StatusTooManyRequests {
+			answered++
+		}
+	}
+	require.GreaterOrEqual(t, answered, 30)
+	require.Less(t, answered, 50, "codes of others are tried out without a limit")
+}
+
+// ownCodes gives somebody three codes that nobody else may use: one as it is, one
+// that is used, one that has expired. Somebody else holds another one.
+func (at *target) ownCodes() {
+	at.Helper()
+	at.ok("POST", "/v1/apply", `{"files": {"coupons/mine.yaml": "coupon: mine\ndiscount: {percentage: 10}\ncodes: {list: true}\nvalid_for: 7d\nredeemable_by: holder\n"}}`)
+	at.ok("POST", "/v1/coupons/mine/codes", "MINE1\nMINE2\nMINE3\nMINE4\n", "Content-Type", "text/plain")
+	for i, who := range []string{"owner", "owner", "owner", "stranger"} {
+		given := at.ok("POST", "/v1/coupons/mine/assign", fmt.Sprintf(`{"email": "%s@example.com", "key": "%d"}`, who, i))
+		require.Equal(at, fmt.Sprintf("MINE%d", i+1), given.field(at, "code"))
+	}
+	at.ok("POST", "/v1/codes/MINE2/redeem", `{"order": {"id": "77"}, "email": "owner@example.com"}`)
+	at.exec(`UPDATE assignment a SET expires_at = now() - interval '1 day' FROM code c WHERE c.code = 'MINE3' AND a.batch_id = c.batch_id AND a.pos = c.pos`)
 }

@@ -1,7 +1,9 @@
 package attack_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/store"
 )
 
 // forge sends a webhook that must be refused.
@@ -146,4 +149,57 @@ func TestHooks_AreTiedToTheirAddress(t *testing.T) {
 		require.NotContains(t, got.body, "anna@example.com", "%s tells what was sent", method)
 	}
 	require.Zero(t, value[int](at, `SELECT (SELECT count(*) FROM delivery) + (SELECT count(*) FROM delivery_queue)`))
+}
+
+// told is what the delivery webhooks have made of a message.
+func (at *target) told(id string) string {
+	at.Helper()
+	return value[string](at, `SELECT concat_ws('|', state, coalesce(vendor_id, '-'), delivery, accepted_at, delivered_at, reason, updated_at) FROM message WHERE id = $1`, id)
+}
+
+// Each connection's own webhooks are well signed. What they say of a message of
+// another connection is nobody's word.
+func TestHooks_AConnectionSaysNothingAboutAnothersMessages(t *testing.T) {
+	t.Parallel()
+	at := newTarget(t, aim{})
+	f := at.furnish()
+	text := "ms_00000000000000000002"
+	at.exec(`INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, address, state, attempt)
+		VALUES ($1, 'b', $2, 'hello', $3, 'sms', 'marketing', 'sms', '+4915112345678', 'unknown', 1)`, text, f.journey, f.contact)
+	now := time.Now()
+	status := func(connection, id, sid string) hook {
+		return at.twilioOf(connection, "/hooks/"+connection+"/status?m="+id, url.Values{"AccountSid": {"AC0123456789abcdef0123456789abcdef"},
+			"MessageSid": {sid}, "MessageStatus": {"delivered"}, "To": {"+4915112345678"}})
+	}
+	mail := func(connection, id, event string) hook {
+		h := at.sendgridOf(connection, fmt.Sprintf(`[{"event":%q,"email":"anna@example.com","timestamp":%d,"sg_event_id":%q,"sg_message_id":"%s.recvd-1","scrip_message":%q}]`,
+			event, now.Unix(), store.NewID("ev"), connection, id), now)
+		h.path = "/hooks/" + connection
+		return h
+	}
+	before, foreign := []string{at.told(f.message), at.told(text)}, 0
+	for _, id := range []string{f.message, text} {
+		for _, h := range []hook{mail("mail2", id, "delivered"), mail("mail2", id, "deferred"), mail("mail2", id, "click"), status("sms2", id, "SM2"+id[9:])} {
+			require.Equal(t, http.StatusOK, at.send(h).status)
+			foreign++
+		}
+	}
+	// Nor does a connection of another kind.
+	require.Equal(t, http.StatusOK, at.send(status("sms", f.message, "SM3")).status)
+	require.Equal(t, http.StatusOK, at.send(mail("mail", text, "delivered")).status)
+	foreign += 2
+	at.dispatch()
+	require.Equal(t, before, []string{at.told(f.message), at.told(text)}, "a connection moved another one's message")
+	require.Zero(t, value[int](at, `SELECT count(*) FROM message_evidence`), "what was said is kept for later")
+	require.Zero(t, value[int](at, `SELECT count(*) FROM dead_letter WHERE connection <> 'own'`))
+
+	// The same said by the connections that sent them counts.
+	require.Equal(t, http.StatusOK, at.send(mail("mail", f.message, "delivered")).status)
+	require.Equal(t, http.StatusOK, at.send(status("sms", text, "SM4")).status)
+	at.dispatch()
+	for _, id := range []string{f.message, text} {
+		require.True(t, strings.HasPrefix(at.told(id), "accepted|"), at.told(id))
+		require.Contains(t, at.told(id), "|delivered|")
+	}
+	proof.Found(t, proof.Finding{Promise: 4, Tried: "delivery webhooks, well signed, about messages of another connection", Times: foreign, Found: "no message moved, nothing kept for later; the same from its own connection counted"})
 }

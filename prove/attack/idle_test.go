@@ -2,10 +2,12 @@ package attack_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,6 +134,29 @@ func TestSlow_HeadersAndBodiesAreNotWaitedForLong(t *testing.T) {
 	delete(after, "audit")
 	require.Equal(t, before, after, "a body that never came had an effect")
 	proof.Found(t, proof.Finding{Tried: "bodies that come slowly or break off, on every route", Times: len(open), Found: "each connection closed within its time-out, no row changed"})
+}
+
+// Whoever asks and doesn't read the answers gives its connection back.
+func TestSlow_AnswersThatNobodyReadsAreNotWaitedForLong(t *testing.T) {
+	t.Parallel()
+	at := newTarget(t, aim{limits: starter.Limits{Header: time.Hour, Idle: time.Hour, Write: 300 * time.Millisecond}})
+	const readers = 5
+	for range readers {
+		conn, err := net.Dial("tcp", at.address)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+		// As many answers as no buffer on the way holds. Once the server has gone,
+		// what is still sent to it is refused.
+		asked := "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+		require.Eventually(t, func() bool {
+			require.NoError(t, conn.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
+			_, err := conn.Write([]byte(strings.Repeat(asked, 100)))
+			return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+		}, time.Minute, 10*time.Millisecond, "the server still waits for somebody who doesn't read")
+	}
+	require.Equal(t, http.StatusOK, at.do(call{method: "GET", path: "/openapi.json"}).status)
+	proof.Found(t, proof.Finding{Tried: "connections that ask and read no answer", Times: readers, Found: "each closed by the server"})
 }
 
 func kindOr(kind string) string {

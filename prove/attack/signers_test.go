@@ -60,6 +60,10 @@ func (at *target) shopify(connection string, n int, when time.Time) hook {
 
 func (at *target) sendgrid(connection string, n int, when time.Time) hook {
 	body := fmt.Sprintf("[{\"event\":\"delivered\",\"email\":\"anna@example.com\",\"timestamp\":%d,\"sg_event_id\":\"e%d\",\"sg_message_id\":\"m.recvd-1\"}]\r\n", when.Unix(), n)
+	return at.sendgridOf(connection, body, when)
+}
+
+func (at *target) sendgridOf(connection, body string, when time.Time) hook {
 	stamp := strconv.FormatInt(when.Unix(), 10)
 	sum := sha256.Sum256([]byte(stamp + body))
 	signature, err := ecdsa.SignASN1(rand.Reader, map[string]*ecdsa.PrivateKey{"mail": at.secrets.mail, "mail2": at.secrets.mail2}[connection], sum[:])
@@ -70,7 +74,10 @@ func (at *target) sendgrid(connection string, n int, when time.Time) hook {
 
 func (at *target) twilio(connection string, n int, _ time.Time) hook {
 	form := url.Values{"AccountSid": {"AC0123456789abcdef0123456789abcdef"}, "MessageSid": {fmt.Sprintf("SM%032d", n)}, "MessageStatus": {"delivered"}, "To": {"+4915112345678"}}
-	path := "/hooks/sms/status?m=ms_1"
+	return at.twilioOf(connection, "/hooks/sms/status?m=ms_1", form)
+}
+
+func (at *target) twilioOf(connection, path string, form url.Values) hook {
 	mac := hmac.New(sha1.New, []byte(map[string]string{"sms": "firsttoken", "sms2": "othertoken"}[connection]))
 	mac.Write([]byte("https://scrip.example.com" + path))
 	for _, name := range slices.Sorted(maps.Keys(form)) {

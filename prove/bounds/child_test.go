@@ -20,8 +20,14 @@ const childVariable = "SCRIP_BOUNDS_ATTACK"
 // peak is the most memory that a process held at once, in bytes.
 type peak int64
 
+// mostWork is how long a process may keep the processors busy for one attack; the
+// longest, those that end by a deadline of five seconds, collect garbage beside it.
+// It is no time of the clock, so a busy machine changes nothing.
+const mostWork = 20 * time.Second
+
 // alone runs this test again, in a process of its own that does one attack, and
-// gives the most memory that the process held. A process that dies fails the test.
+// gives the most memory that the process held. A process that dies, or works for
+// too long, fails the test.
 func alone(t *testing.T, attack string) peak {
 	t.Helper()
 	binary, err := os.Executable()
@@ -36,6 +42,9 @@ func alone(t *testing.T, attack string) peak {
 	require.Contains(t, string(out), "lived on", "%s: nothing was run: %s", attack, last(out))
 	usage, ok := child.ProcessState.SysUsage().(*syscall.Rusage)
 	require.True(t, ok)
+	took := child.ProcessState.UserTime() + child.ProcessState.SystemTime()
+	t.Logf("%s of work, %d MB", took.Round(time.Millisecond), usage.Maxrss>>10)
+	require.Less(t, took, mostWork, "%s: it takes too much work", attack)
 	return peak(usage.Maxrss << 10) // told in kilobytes
 }
 

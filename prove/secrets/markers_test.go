@@ -1,10 +1,13 @@
 package secrets_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	hexadecimal "encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -25,8 +28,13 @@ const (
 
 // markers are strings that exist nowhere but where this test planted them.
 type markers struct {
-	mu   sync.Mutex
-	kind map[string]string // marker, in lower case -> kind
+	mu    sync.Mutex
+	kind  map[string]string   // marker, in lower case -> kind
+	forms map[string][][]byte // marker, in lower case -> what it looks like where case counts
+}
+
+func newMarkers() *markers {
+	return &markers{kind: map[string]string{}, forms: map[string][][]byte{}}
 }
 
 func (m *markers) add(kind, marker string) string {
@@ -35,7 +43,13 @@ func (m *markers) add(kind, marker string) string {
 	if len(marker) < 8 {
 		panic("too short to be found by chance only: " + marker)
 	}
-	m.kind[strings.ToLower(marker)] = kind
+	lower := strings.ToLower(marker)
+	m.kind[lower] = kind
+	if m.forms[lower] == nil {
+		for _, spelt := range slices.Compact(slices.Sorted(slices.Values([]string{marker, lower, strings.ToUpper(marker)}))) {
+			m.forms[lower] = append(m.forms[lower], encoded(spelt)...)
+		}
+	}
 	return marker
 }
 
@@ -53,26 +67,33 @@ func (m *markers) number() string {
 	return "+" + m.add(phone, fmt.Sprintf("49151%08d", n))
 }
 
-// in gives the markers that a text holds, with their kinds; also those in its
-// base64 and in what decodes as base64 are found.
+// in gives the markers that a text holds, with their kinds: as they are in any case
+// of letters, and, in the cases in which they are written, as hex and as base64
+// wherever in it they begin.
 func (m *markers) in(text []byte) map[string]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found := map[string]string{}
-	lower := strings.ToLower(string(text))
+	lower := bytes.ToLower(text)
 	for marker, kind := range m.kind {
-		if strings.Contains(lower, marker) || strings.Contains(string(text), inner(marker)) {
+		if bytes.Contains(lower, []byte(marker)) || slices.ContainsFunc(m.forms[marker], func(form []byte) bool { return bytes.Contains(text, form) }) {
 			found[marker] = kind
 		}
 	}
 	return found
 }
 
-// inner is the part of a marker's base64 that stays the same when the marker
-// stands alone at the start.
-func inner(marker string) string {
-	encoded := base64.StdEncoding.EncodeToString([]byte(marker))
-	return encoded[:len(marker)/3*4]
+// encoded is what a text looks like in hex and in base64, in which it may begin at
+// any of three places: of each what doesn't hang on the letters around it. Markers
+// have no letters that the two alphabets of base64 write differently.
+func encoded(text string) [][]byte {
+	digits := hexadecimal.EncodeToString([]byte(text))
+	forms := [][]byte{[]byte(digits), []byte(strings.ToUpper(digits))}
+	for before := range 3 {
+		inside := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), text...))
+		forms = append(forms, []byte(inside[(before*8+5)/6:(before+len(text))*8/6]))
+	}
+	return forms
 }
 
 // person is somebody whose data are markers.

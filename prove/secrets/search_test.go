@@ -42,6 +42,7 @@ func (w *world) everythingTold() (found []finding, workflows, events int) {
 	found = w.look("the log", w.logs.text())
 	found = append(found, w.look("an answer of the API to a mistake", w.answers.text())...)
 	found = append(found, w.look("a trace", w.traces.text())...)
+	found = append(found, w.look("the standard error output", w.erred())...)
 	require.NotEmpty(w, w.answers.text())
 	history, workflows, events := w.temporals()
 	return append(found, history...), workflows, events

@@ -73,6 +73,7 @@ type world struct {
 	temporal client.Client
 	codec    *codec.Codec
 	logs     buffer
+	stderr   *stderr
 	traces   buffer
 	answers  buffer // of the API, all errors
 	metrics  []string
@@ -84,7 +85,8 @@ type world struct {
 func (w *world) secret(s string) string { return w.markers.add(secret, s) }
 
 func open(t *testing.T) *world {
-	w := &world{T: t, markers: &markers{kind: map[string]string{}}, vendors: &vendors{}}
+	w := &world{T: t, markers: newMarkers(), vendors: &vendors{}}
+	w.stderr = catch(t)
 	t.Setenv("SCRIP_CLOCK_HOUR", "150ms")
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(&w.traces, r.Body) }))
 	t.Cleanup(collector.Close)
