@@ -11,6 +11,17 @@ func (s *shopify) addCode(discountID, code string) redeemCode {
 	return c
 }
 
+// Codes gives the codes that the shop has, each with its discount's id.
+func (s *Sandbox) Codes() map[string]string {
+	s.shopify.mu.Lock()
+	defer s.shopify.mu.Unlock()
+	all := make(map[string]string, len(s.shopify.codes))
+	for _, c := range s.shopify.codes {
+		all[c.Code] = c.Discount
+	}
+	return all
+}
+
 func (s *shopify) taken(code string) bool {
 	_, ok := s.codes[upper(code)]
 	return ok
