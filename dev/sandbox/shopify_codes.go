@@ -1,9 +1,6 @@
 package sandbox
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 func (s *shopify) addCode(discountID, code string) redeemCode {
 	c := redeemCode{ID: newID("DiscountRedeemCode"), Discount: discountID, Code: code}
@@ -92,7 +89,7 @@ func (s *shopify) deleteCodes(args map[string]any) any {
 		return object{"__typename": payload, "job": nil, "userErrors": []object{unknownDiscount("discountId")}}
 	}
 	ids, _ := args["ids"].([]any)
-	search := upper(strings.Trim(strings.TrimPrefix(text(args, "search"), "code:"), `"' `))
+	search := codeSearch(text(args, "search"))
 	if len(ids) == 0 && search == "" {
 		return object{"__typename": payload, "job": nil, "userErrors": []object{
 			userError(discountError, "MISSING_ARGUMENT", "Missing expected argument key: 'ids', 'search' or 'saved_search_id'.")}}

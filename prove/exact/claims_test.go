@@ -1,3 +1,7 @@
+// Here claimers call the store in a journey's place, so that a million claims fit
+// into a run; the processes and Postgres are real. The live counterpart, with
+// Temporal, starters and workers, is TestPromise3_JourneysInLineAreServedInTheirOrder.
+
 package exact
 
 import (

@@ -1,3 +1,9 @@
+// Here a ledger stands in for Temporal and a doorbell for the vendors' webhooks
+// (dispatcher_test.go), so that thousands of them fit into a run; the dispatchers,
+// their processes and Postgres are real. The live counterparts are
+// TestPromise1_NoAcceptedEventIsLost and TestPromise6_InAStormEverybodyArrives in
+// prove/faults.
+
 package exact
 
 import (
