@@ -109,13 +109,15 @@ func (l *line) refill(at wire.Moment, codes string) {
 	l.Helper()
 	at.Process, at.Nth = world.Starter, 1
 	l.Tap.Begin()
+	mailed := wire.Moment{Process: world.Worker, Wire: wire.Vendor, Does: "sendgrid/send", Nth: 2, After: true}
+	var worker <-chan struct{}
 	starter := l.Tap.Strike(at, func() {
 		l.kill(world.Starter)
-		worker := l.Tap.Strike(wire.Moment{Process: world.Worker, Wire: wire.Vendor, Does: "sendgrid/send", Nth: 2, After: true}, func() { l.kill(world.Worker) })
-		l.killed.Go(func() { <-worker })
+		worker = l.Tap.Strike(mailed, func() { l.kill(world.Worker) })
 	})
 	l.all.Imports("raffle-10", codes)
 	l.met(starter, at.String())
+	l.met(worker, mailed.String())
 	l.killed.Wait()
 }
 
@@ -169,7 +171,7 @@ func (l *line) check(people int) {
 	}
 }
 
-var impatient = []string{"SCRIP_PROVE=", "SCRIP_PROVE_FINDINGS=", "SCRIP_PROVE_PATIENCE=3m"}
+var impatient = []string{"SCRIP_PROVE=", "SCRIP_PROVE_FINDINGS=", "SCRIP_PROVE_PATIENCE=2m"}
 
 func TestControl_JourneysInLineAreServedFromItsHead(t *testing.T) {
 	control.Miss(t, control.Safeguard{
