@@ -88,8 +88,6 @@ func (a *Admin) query(ctx context.Context, doing, document string, variables map
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Shopify-Access-Token", access)
-	// What comes twice on a connection must not answer for another code.
-	request.Close = true
 	answer, err := a.http.Do(request)
 	if err != nil {
 		return a.classify.Transport(doing, err)
