@@ -78,19 +78,20 @@ func taken(f sandbox.Fault) bool {
 // met waits until the faults that were set have met what they were set for, but for
 // some times that may be left, and clears those.
 func (w *world) met(name string, rest int) {
-	left := 0
-	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		left = 0
+	defer w.sandbox.ClearFaults()
+	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		left := 0
 		for _, f := range w.sandbox.Faults() {
 			left += f.Times
 		}
 		if left <= rest {
-			w.sandbox.ClearFaults()
+			return
+		}
+		if w.Failed() || time.Now().After(until) {
+			w.Errorf("%s: %d times it met nothing", name, left)
 			return
 		}
 	}
-	w.Errorf("%s: %d times it met nothing", name, left)
-	w.sandbox.ClearFaults()
 }
 
 // pick gives any one of them.
