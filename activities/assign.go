@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"scrip.dev/scrip/campaign"
@@ -88,11 +89,18 @@ func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code
 		a.Log.ErrorContext(ctx, "the shop refuses to make a code; look at the coupon's discount", "coupon", code.Coupon, "error", err)
 		return again(ErrorShop, "the shop refuses the code; the log says why", time.Minute)
 	}
+	if errors.Is(err, integrations.ErrOfferGone) {
+		// Somebody deleted the discount in the shop: the next attempt makes another.
+		return errors.Join(err, a.Store.SetCouponDiscount(ctx, offer, ""))
+	}
 	if err != nil {
 		return err
 	}
 	code.Issuing = false
-	return a.Store.MarkIssued(ctx, code.ID, externalID)
+	if err := a.Store.MarkIssued(ctx, code.ID, externalID); err != nil || offer.ExternalID != "" {
+		return err
+	}
+	return a.Store.SetCouponDiscount(ctx, offer, externalID)
 }
 
 // Withdraw makes this journey's code of a coupon unusable, here and in its shop.

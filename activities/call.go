@@ -15,9 +15,9 @@ import (
 // step's else is taken.
 const callAttempts = 10
 
-// Call asks another system and keeps its JSON answer for later conditions. The
-// request may be repeated; it names journey and step so that the other system
-// can tell.
+// Call asks another system and keeps its JSON answer for later conditions. A
+// request whose answer doesn't come, or is no word about it, is repeated: what the
+// campaign writes into it has to tell the other system that it is the same.
 func (a *Activities) Call(ctx context.Context, step Step) (Result, error) {
 	return a.perform(ctx, "calling another system", step, func(s *scene) (Result, error) { return a.callOut(ctx, s) })
 }

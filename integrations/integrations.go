@@ -8,6 +8,7 @@ package integrations
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -118,11 +119,15 @@ type Offer struct {
 	EndsAt       time.Time // zero: open
 }
 
+// ErrOfferGone says that the discount of an offer is no longer in the shop.
+var ErrOfferGone = errors.New("the discount is no longer in the shop")
+
 // Issuer makes codes in a shop.
 type Issuer interface {
 	// Issue makes the code exist in the shop under the offer and returns the
 	// discount's id there. Asked again with the same code it succeeds again, so an
-	// unknown outcome may be tried again. A code issued so is used once.
+	// unknown outcome may be tried again. A code issued so is used once. The error
+	// wraps ErrOfferGone where the offer has to be made anew.
 	Issue(ctx context.Context, o Offer, code string) (externalID string, err error)
 	// Withdraw makes the code unusable. Withdrawing what isn't there succeeds.
 	Withdraw(ctx context.Context, o Offer, code string) error

@@ -186,7 +186,7 @@ func TestClaim_KeepsAShopsCodeAsIssuingUntilTheShopHasIt(t *testing.T) {
 
 	codes, err := c.ReturnCodes(c.ctx, c.Pool, journey(0))
 	require.NoError(t, err)
-	require.Equal(t, []store.ShopCode{{AssignmentID: made.ID, Coupon: "gift", Connection: "shop", Code: made.Code, CodeExternalID: "gid://code/1"}}, codes)
+	require.Equal(t, []store.ShopCode{{AssignmentID: made.ID, Coupon: "gift", Connection: "shop", ExternalID: "gid://code/1", Code: made.Code}}, codes)
 	require.NoError(t, c.MarkWithdrawnInShop(c.ctx, made.ID))
 	codes, err = c.UnseenShopCodes(c.ctx, journey(0))
 	require.NoError(t, err)

@@ -11,12 +11,11 @@ import (
 
 // ShopCode is a code that has to be deactivated in its shop.
 type ShopCode struct {
-	AssignmentID   int64
-	Coupon         string
-	Connection     string // the coupon's shop connection; "" the project's
-	ExternalID     string // the shop's id of the discount
-	Code           string
-	CodeExternalID string // the shop's id of the code; "" unknown
+	AssignmentID int64
+	Coupon       string
+	Connection   string // the coupon's shop connection; "" the project's
+	ExternalID   string // the shop's id of the discount that the code is under; "" unknown
+	Code         string
 }
 
 // ReturnCodes gives back what an ended journey was never shown, in the

@@ -10,7 +10,7 @@ import (
 	"scrip.dev/scrip/campaign"
 )
 
-const shopCodeSelect = `SELECT a.id, cp.name, cp.realm, cp.external_id, c.code, c.external_id
+const shopCodeSelect = `SELECT a.id, cp.name, cp.realm, c.external_id, c.code
 	FROM assignment a JOIN coupon cp ON cp.id = a.coupon_id JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos
 	WHERE c.in_shop AND c.state = 'withdrawn' AND `
 

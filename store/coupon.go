@@ -30,6 +30,7 @@ type CouponRow struct {
 	State      string           // CouponActive or CouponInactive
 	ExternalID string           // the discount's id in the shop; "" until it is made there
 
+	sum      []byte // of the document
 	waiters  int
 	assigned int64
 	full     bool // its uses or its budget are spent
@@ -66,13 +67,12 @@ const couponColumns = `coupon.id, coupon.name, coupon.pool, coupon.realm, coupon
 
 func scanCoupon(row pgx.Row) (*CouponRow, error) {
 	var c CouponRow
-	var sum []byte
 	var source string
-	err := row.Scan(&c.ID, &c.Name, &c.Pool, &c.Realm, &c.State, &c.ExternalID, &c.waiters, &c.assigned, &c.full, &sum, &source)
+	err := row.Scan(&c.ID, &c.Name, &c.Pool, &c.Realm, &c.State, &c.ExternalID, &c.waiters, &c.assigned, &c.full, &c.sum, &source)
 	if err != nil {
 		return nil, notFound(err)
 	}
-	c.Doc, err = couponDocument(sum, source)
+	c.Doc, err = couponDocument(c.sum, source)
 	return &c, err
 }
 
@@ -156,8 +156,10 @@ func (s *Store) changeCoupon(ctx context.Context, q Querier, doc *campaign.Coupo
 		return 0, false, ErrPoolChanged
 	}
 	// What was counted and told under the old document is looked at anew: the
-	// total bounds codes that are out already, and a later end expires again.
-	_, err = q.Exec(ctx, `UPDATE coupon SET source = $2, sha256 = $3, pool = $4, realm = $5, updated_at = now(), expired_at = NULL,
+	// total bounds codes that are out already, and a later end expires again. Codes
+	// that a shop has keep the terms that their holders were told; the next ones
+	// are made under a discount with the new terms.
+	_, err = q.Exec(ctx, `UPDATE coupon SET source = $2, sha256 = $3, pool = $4, realm = $5, updated_at = now(), expired_at = NULL, external_id = '',
 			assigned = CASE WHEN $6 THEN (SELECT count(*) FROM assignment a WHERE a.coupon_id = coupon.id AND a.returned_at IS NULL) ELSE 0 END
 		WHERE id = $1`, id, doc.Source, sum, doc.Pool, doc.Connection, doc.Limits.Total > 0)
 	if err != nil {
@@ -192,10 +194,16 @@ func shareCode(ctx context.Context, q Querier, couponID int64, doc *campaign.Cou
 	return nil
 }
 
-// SetCouponExternalID records the discount that was made in the shop for a
-// coupon.
-func (s *Store) SetCouponExternalID(ctx context.Context, q Querier, name, externalID string) error {
-	return s.changeOneCoupon(ctx, q, name, `UPDATE coupon SET external_id = $2, updated_at = now() WHERE name = $1`, externalID)
+// SetCouponDiscount records the discount in the shop under which the coupon's next
+// codes are made; with "" the next code makes one. It does nothing where the coupon
+// has changed, or has another discount, since the offer was read.
+func (s *Store) SetCouponDiscount(ctx context.Context, offer ShopOffer, externalID string) error {
+	_, err := s.Pool.Exec(ctx, `UPDATE coupon SET external_id = $2 WHERE name = $1 AND external_id = $3 AND sha256 = $4`,
+		offer.Coupon, externalID, offer.ExternalID, offer.sum)
+	if err != nil {
+		return fmt.Errorf("recording the discount of coupon %s: %w", offer.Coupon, err)
+	}
+	return nil
 }
 
 // SetCouponState switches a coupon on or off.

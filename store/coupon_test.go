@@ -196,3 +196,32 @@ func pgxTx(c *codes, do func(store.Querier) error) error {
 	}
 	return tx.Commit(c.ctx)
 }
+
+func TestSetCouponDiscount_HoldsUntilTheCouponChanges(t *testing.T) {
+	c := newCodes(t)
+	const gift = "coupon: gift\ndiscount: {percentage: %d}\ncodes: {shop: \"G-########\", connection: shop}\n"
+	offer := func() store.ShopOffer {
+		o, err := c.Offer(c.ctx, c.Pool, "gift", time.UTC)
+		require.NoError(t, err)
+		return o
+	}
+	c.apply(fmt.Sprintf(gift, 10))
+	first := offer()
+	require.Empty(t, first.ExternalID, "the first code makes the discount")
+	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/1"))
+	require.Equal(t, "gid://discount/1", offer().ExternalID)
+	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/2"))
+	require.Equal(t, "gid://discount/1", offer().ExternalID, "another one that was made meanwhile doesn't stand in its place")
+
+	old := offer()
+	c.apply(fmt.Sprintf(gift, 20))
+	changed := offer()
+	require.Empty(t, changed.ExternalID, "new terms want a new discount")
+	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/3"))
+	require.Empty(t, offer().ExternalID, "a discount with the old terms is not the new one's")
+	require.NoError(t, c.SetCouponDiscount(c.ctx, changed, "gid://discount/4"))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, old, ""))
+	require.Equal(t, "gid://discount/4", offer().ExternalID)
+	require.NoError(t, c.SetCouponDiscount(c.ctx, offer(), ""))
+	require.Empty(t, offer().ExternalID, "it was deleted in the shop: the next code makes another")
+}

@@ -12,6 +12,7 @@ import (
 type ShopOffer struct {
 	integrations.Offer
 	Connection string // the shop connection; "" the project's
+	sum        []byte // of the coupon's document
 }
 
 // Offer gives a coupon's offer. Each code's own expiry is kept by Scrip; the
@@ -22,7 +23,7 @@ func (s *Store) Offer(ctx context.Context, q Querier, coupon string, zone *time.
 		return ShopOffer{}, err
 	}
 	d := c.Doc.Discount
-	offer := ShopOffer{Connection: c.Doc.Connection, Offer: integrations.Offer{
+	offer := ShopOffer{Connection: c.Doc.Connection, sum: c.sum, Offer: integrations.Offer{
 		Coupon: c.Name, ExternalID: c.ExternalID, Percentage: d.Percentage, Amount: d.Amount, Currency: d.Currency,
 		FreeShipping: d.FreeShipping, StartsAt: time.Now(), MinOrder: c.Doc.Limits.MinOrder, PerContact: c.Doc.Limits.PerContact,
 	}}

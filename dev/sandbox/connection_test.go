@@ -49,8 +49,14 @@ func TestConnection_IssuesAndWithdrawsItsCodes(t *testing.T) {
 	}
 	require.Contains(t, h.buy(h.visitor(), "TEA-A2"), "is paid")
 
-	require.NoError(t, issuer.Withdraw(t.Context(), offer, "TEA-A1"))
-	require.NoError(t, issuer.Withdraw(t.Context(), offer, "TEA-A1"))
+	for _, more := range []string{"TEA-A3", "TEA-A4", "TEA-A5", "TEA-A6", "TEA-A7"} {
+		_, err := issuer.Issue(t.Context(), offer, more)
+		require.NoError(t, err)
+	}
+	for _, withdrawn := range []string{"TEA-A1", "TEA-A1", "TEA-A7"} { // one of many is found by its name
+		require.NoError(t, issuer.Withdraw(t.Context(), offer, withdrawn))
+	}
+	require.Equal(t, map[string]string{"TEA-A2": id, "TEA-A3": id, "TEA-A4": id, "TEA-A5": id, "TEA-A6": id}, h.Codes())
 	c := h.visitor()
 	h.press(c, "/sandbox/shop/cart", url.Values{"sku": {"POT-CAST"}, "quantity": {"1"}})
 	require.Contains(t, h.press(c, "/sandbox/shop/code", url.Values{"code": {"TEA-A1"}}), "isn&#39;t valid")

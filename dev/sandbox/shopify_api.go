@@ -107,7 +107,7 @@ func (s *shopify) discountNode(d discount) object {
 		"combinesWith":       object{"__typename": "DiscountCombinesWith", "orderDiscounts": false, "productDiscounts": false, "shippingDiscounts": false},
 		"minimumRequirement": nil,
 		"codesCount":         object{"__typename": "Count", "count": len(codes), "precision": "EXACT"},
-		"codes":              resolver(func(args map[string]any) any { return connection("DiscountRedeemCode", codes, args) }),
+		"codes":              resolver(func(args map[string]any) any { return connection("DiscountRedeemCode", searched(codes, args), args) }),
 	}
 	if d.UsageLimit > 0 {
 		fields["usageLimit"] = d.UsageLimit
@@ -136,6 +136,19 @@ func (d discount) summary() string {
 		return d.Percentage.Shift(2).String() + "% off"
 	}
 	return d.Amount.StringFixed(2) + " " + currency + " off"
+}
+
+// searched gives the codes that a search names: "CODE" or "code:CODE".
+func searched(codes []object, args map[string]any) []object {
+	search := codeSearch(text(args, "query"))
+	if search == "" {
+		return codes
+	}
+	return slices.DeleteFunc(slices.Clone(codes), func(c object) bool { return upper(c["code"].(string)) != search })
+}
+
+func codeSearch(query string) string {
+	return upper(strings.Trim(strings.TrimPrefix(query, "code:"), `"' `))
 }
 
 func codeObject(c redeemCode) object {

@@ -1,14 +1,22 @@
 package sandbox
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 func (s *shopify) addCode(discountID, code string) redeemCode {
 	c := redeemCode{ID: newID("DiscountRedeemCode"), Discount: discountID, Code: code}
 	s.save(change{Code: &c})
 	return c
+}
+
+// Codes gives the codes that the shop has, each with its discount's id.
+func (s *Sandbox) Codes() map[string]string {
+	s.shopify.mu.Lock()
+	defer s.shopify.mu.Unlock()
+	all := make(map[string]string, len(s.shopify.codes))
+	for _, c := range s.shopify.codes {
+		all[c.Code] = c.Discount
+	}
+	return all
 }
 
 func (s *shopify) taken(code string) bool {
@@ -81,7 +89,7 @@ func (s *shopify) deleteCodes(args map[string]any) any {
 		return object{"__typename": payload, "job": nil, "userErrors": []object{unknownDiscount("discountId")}}
 	}
 	ids, _ := args["ids"].([]any)
-	search := upper(strings.Trim(strings.TrimPrefix(text(args, "search"), "code:"), `"' `))
+	search := codeSearch(text(args, "search"))
 	if len(ids) == 0 && search == "" {
 		return object{"__typename": payload, "job": nil, "userErrors": []object{
 			userError(discountError, "MISSING_ARGUMENT", "Missing expected argument key: 'ids', 'search' or 'saved_search_id'.")}}

@@ -109,6 +109,7 @@ const (
 	created    = `{"data":{"created":{"codeDiscountNode":{"id":"` + discountID + `"},"userErrors":[]}}}`
 	taken      = `{"data":{"created":{"codeDiscountNode":null,"userErrors":[{"code":"TAKEN","field":["code"],"message":"Code TEN-1 is taken"}]}}}`
 	adding     = `{"data":{"discountRedeemCodeBulkAdd":{"bulkCreation":{"id":"gid://shopify/DiscountRedeemCodeBulkCreation/5"},"userErrors":[]}}}`
+	gone       = `{"data":{"discountRedeemCodeBulkAdd":{"bulkCreation":null,"userErrors":[{"code":"INVALID","field":["discountId"],"message":"Discount does not exist."}]}}}`
 	pending    = `{"data":{"discountRedeemCodeBulkCreation":{"done":false,"codes":{"nodes":[]}}}}`
 	added      = `{"data":{"discountRedeemCodeBulkCreation":{"done":true,"codes":{"nodes":[{"code":"TEN-2","errors":[]}]}}}}`
 	addedTaken = `{"data":{"discountRedeemCodeBulkCreation":{"done":true,"codes":{"nodes":[{"code":"TEN-2","errors":[{"code":"TAKEN","message":"taken"}]}]}}}}`
@@ -175,6 +176,27 @@ func TestIssue_SucceedsAgainWithItsOwnCode(t *testing.T) {
 	id, err = later.connect(t).Issue(t.Context(), o, "TEN-2")
 	require.NoError(t, err)
 	require.Equal(t, discountID, id)
+}
+
+func TestIssue_FindsACodeThatAnEarlierAttemptMadeUnderAnotherDiscountOfTheCoupon(t *testing.T) {
+	t.Parallel()
+	const earlier = "gid://shopify/DiscountCodeNode/2"
+	s := newShop(t, map[string][]string{"addCode": {adding}, "codeAdded": {addedTaken}, "findCode": {found(earlier, "cart-10", "TEN-2")}})
+	o := offer()
+	o.ExternalID = discountID
+	id, err := s.connect(t).Issue(t.Context(), o, "TEN-2")
+	require.NoError(t, err)
+	require.Equal(t, earlier, id)
+}
+
+func TestIssue_SaysThatTheDiscountWasDeletedInTheShop(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, map[string][]string{"addCode": {gone}})
+	o := offer()
+	o.ExternalID = discountID
+	_, err := s.connect(t).Issue(t.Context(), o, "TEN-2")
+	require.ErrorIs(t, err, integrations.ErrOfferGone)
+	require.Equal(t, integrations.Retry, integrations.ClassOf(err))
 }
 
 func TestIssue_RefusesACodeOfAnotherDiscount(t *testing.T) {

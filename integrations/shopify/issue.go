@@ -2,6 +2,7 @@ package shopify
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"scrip.dev/scrip/integrations"
@@ -38,8 +39,14 @@ const codeAdded = `query codeAdded($creation: ID!) {
 }`
 
 type userErrors []struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code    string   `json:"code"`
+	Field   []string `json:"field"`
+	Message string   `json:"message"`
+}
+
+// aboutDiscount says that the discount isn't there: somebody deleted it in the shop.
+func (u userErrors) aboutDiscount() bool {
+	return len(u) > 0 && len(u[0].Field) > 0 && u[0].Field[0] == "discountId"
 }
 
 type node struct {
@@ -62,6 +69,9 @@ func (a *Admin) Issue(ctx context.Context, o integrations.Offer, code string) (s
 	variables := map[string]any{"discount": o.ExternalID, "codes": []any{map[string]any{"code": code}}}
 	if err := a.query(ctx, issuing, addCode, variables, &data); err != nil {
 		return "", err
+	}
+	if data.Added.Errors.aboutDiscount() {
+		return "", errors.Join(a.classify.Refused(issuing, integrations.Retry, "discount_gone"), integrations.ErrOfferGone)
 	}
 	if len(data.Added.Errors) > 0 {
 		return a.orOurs(ctx, o, code, data.Added.Errors)
@@ -141,10 +151,11 @@ func (a *Admin) added(ctx context.Context, o integrations.Offer, code, creation 
 	return "", a.classify.Refused(issuing, integrations.Unknown, "creation_pending")
 }
 
-// orOurs looks a taken code up: under the coupon's own discount it is the answer
-// to an earlier attempt.
-func (a *Admin) orOurs(ctx context.Context, o integrations.Offer, code string, errors userErrors) (string, error) {
-	failure := a.userError(issuing, errors)
+// orOurs looks a taken code up: under a discount of the coupon it is the answer to
+// an earlier attempt. That is another discount than the one that the coupon has
+// now where the earlier attempt made one and nobody heard.
+func (a *Admin) orOurs(ctx context.Context, o integrations.Offer, code string, refused userErrors) (string, error) {
+	failure := a.userError(issuing, refused)
 	if failure.Code != "TAKEN" && failure.Code != "DUPLICATE" && failure.Code != "IMPLICIT_DUPLICATE" {
 		return "", failure
 	}
@@ -152,16 +163,16 @@ func (a *Admin) orOurs(ctx context.Context, o integrations.Offer, code string, e
 	if err != nil {
 		return "", err
 	}
-	if found == nil || !found.of(o) {
+	if found == nil || found.ID != o.ExternalID && found.Discount.Title != o.Coupon {
 		return "", failure
 	}
 	return found.ID, nil
 }
 
 // userError classes the first of the errors with which a mutation was refused.
-func (a *Admin) userError(doing string, errors userErrors) *integrations.Error {
-	failure := a.classify.Refused(doing, integrations.Invalid, errors[0].Code)
-	failure.Detail = errors[0].Message
+func (a *Admin) userError(doing string, refused userErrors) *integrations.Error {
+	failure := a.classify.Refused(doing, integrations.Invalid, refused[0].Code)
+	failure.Detail = refused[0].Message
 	switch failure.Code {
 	case "INTERNAL_ERROR":
 		failure.Class = integrations.Unknown

@@ -1,3 +1,9 @@
+// Here an office stands in for the vendor, whose answer to each message is chosen,
+// and the SDK's environment for activities for Temporal, so that thousands of sends
+// fit into a run; the activity, the ledger and Postgres are real. The live
+// counterparts are TestPromise3_WhateverTheShopAnswersACodeIsMadeThereOnce in this
+// package, and the kills at each call of a vendor in prove/faults.
+
 package exact
 
 import (

@@ -1,3 +1,7 @@
+// Here claimers call the store in a journey's place, so that a million claims fit
+// into a run; the processes and Postgres are real. The live counterpart, with
+// Temporal, starters and workers, is TestPromise3_JourneysInLineAreServedInTheirOrder.
+
 package exact
 
 import (
@@ -56,6 +60,10 @@ func TestPromise3_OneCodeOneHolder(t *testing.T) {
 	m.drain(left)
 	require.Len(t, keys, m.plan.keys(), "every key was asked for")
 	require.False(t, t.Failed(), "what was found wrong stands above")
+	require.Positive(t, m.killed, "processes were killed")
+	require.Positive(t, m.history.unheard, "answers were never heard")
+	require.Positive(t, withdrawn, "codes were withdrawn")
+	require.Positive(t, m.count(`SELECT count(*) FROM assignment WHERE returned_at IS NOT NULL`), "codes came back")
 	proof.Found(t, proof.Finding{
 		Promise: 3, Tried: "claims by 64 claimers in processes killed on the way, with imports, withdrawals and returns", Times: m.plan.Claims,
 		Found: fmt.Sprintf("no code twice, no key with two codes, none lost: of %d codes %d held, %d still given, %d withdrawn; "+

@@ -1,3 +1,9 @@
+// Here a ledger stands in for Temporal and a doorbell for the vendors' webhooks
+// (dispatcher_test.go), so that thousands of them fit into a run; the dispatchers,
+// their processes and Postgres are real. The live counterparts are
+// TestPromise1_NoAcceptedEventIsLost and TestPromise6_InAStormEverybodyArrives in
+// prove/faults.
+
 package exact
 
 import (
@@ -72,6 +78,9 @@ func TestPromise2_OneJourneyPerEntry(t *testing.T) {
 	})
 	s.check()
 	require.False(t, t.Failed(), "what was found wrong stands above")
+	require.Positive(t, s.kills, "dispatchers were killed")
+	require.Positive(t, s.deposed, "dispatchers were deposed alive")
+	require.Positive(t, s.redelivered.Load(), "webhooks came again")
 	journeys, told, rows := s.count(`SELECT count(*) FROM journey`), s.count(`SELECT count(*) FROM told`), s.count(`SELECT count(*) FROM asked`)
 	proof.Found(t, proof.Finding{
 		Promise: 2, Tried: "webhooks of visitors who come again, through 3 dispatchers that are killed, stopped and deposed", Times: total,

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/prove/world"
 )
 
 // childVariable tells a process of the test binary that it is a child of a proof,
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 	if task := os.Getenv(childVariable); task != "" {
 		os.Exit(child(task))
 	}
-	os.Exit(m.Run())
+	world.Main(m)
 }
 
 // task is what a child process has to do. Exactly one part is set.

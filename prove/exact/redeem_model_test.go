@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"scrip.dev/scrip/event"
+	"scrip.dev/scrip/prove/control"
 	"scrip.dev/scrip/prove/proof"
 	"scrip.dev/scrip/store"
 )
@@ -218,4 +219,13 @@ func (s *shop) do(as *store.Store, code string, round int, st step) (step, error
 	stats, err := as.CouponStats(s.ctx, fmt.Sprint("offer-", round))
 	st.uses, st.spent = int(stats.Uses), int(stats.Spent.IntPart())
 	return st, err
+}
+
+func TestControl_AContactsUsesAreCounted(t *testing.T) {
+	control.Miss(t, control.Safeguard{
+		Name: "the limit of one contact", File: "store/redeem_reason.go",
+		Old: "st.contactUses >= limits.perContact", New: "st.contactUses > limits.perContact",
+		Package: "./prove/exact", Proof: "TestPromise3_UsesAgreeWithTheirModelInWhateverOrderTheyMeet", Says: "no order of these steps is the model's",
+		Env: short(""),
+	})
 }

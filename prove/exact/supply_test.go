@@ -1,3 +1,7 @@
+// Here claimers call the store in a journey's place, so that newcomers can press on
+// the line without a pause; the processes and Postgres are real. The live
+// counterpart, with Temporal, starters and workers, is in line_test.go.
+
 package exact
 
 import (

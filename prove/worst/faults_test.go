@@ -2,6 +2,8 @@ package worst
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,6 +59,39 @@ func (w *world) set(channel string, f sandbox.Fault, times int) {
 	w.Helper()
 	f.Vendor, f.Times = vendors[channel], times
 	require.NoError(w, w.sandbox.SetFault(f))
+}
+
+// taken says whether the vendor takes every message that this fault meets, at once
+// or when it is asked again, and tells of it.
+func taken(f sandbox.Fault) bool {
+	switch f.Kind {
+	case sandbox.FaultSilent:
+		return false
+	case sandbox.FaultStatus:
+		return f.Accept || f.Status == http.StatusTooManyRequests || f.Status == http.StatusUnauthorized || f.RetryAfter > 0
+	case sandbox.FaultTimeout, sandbox.FaultReset, sandbox.FaultHTML:
+		return f.Accept
+	}
+	return true
+}
+
+// met waits until the faults that were set have met what they were set for, but for
+// some times that may be left, and clears those.
+func (w *world) met(name string, rest int) {
+	defer w.sandbox.ClearFaults()
+	for until := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		left := 0
+		for _, f := range w.sandbox.Faults() {
+			left += f.Times
+		}
+		if left <= rest {
+			return
+		}
+		if w.Failed() || time.Now().After(until) {
+			w.Errorf("%s: %d times it met nothing", name, left)
+			return
+		}
+	}
 }
 
 // pick gives any one of them.

@@ -29,6 +29,6 @@ func (w *world) journey() string {
 	require.NoError(w, err)
 	id := store.NewID(store.JourneyID)
 	w.exec(`INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, state, started_at)
-		SELECT $1, id, 1, $2, 'k', 1, 'running', now() FROM campaign`, id, contact)
+		SELECT $1, id, 1, $2, 'k', 1, 'running', now() FROM campaign WHERE name = 'letters'`, id, contact)
 	return id
 }

@@ -28,9 +28,14 @@ func TestPromise4_NeverTwiceOnAChannel(t *testing.T) {
 		t.Run(p.onUnknown, func(t *testing.T) {
 			t.Parallel()
 			w := open(t, p)
-			ids := append(w.alone(), w.together()...)
+			ids, heard := w.alone()
+			ids = append(ids, w.together()...)
 			w.sandbox.ClearFaults()
 			sum := w.holds(ids)
+			for fault, of := range heard {
+				require.Equal(t, 2*len(of), w.count(`SELECT count(*) FROM message WHERE journey_id = ANY ($1) AND state = 'accepted'`, of),
+					"%s: what the vendor took and told of is known as accepted, not left to a person", fault)
+			}
 			if p.onUnknown == config.Park {
 				require.Zero(t, sum.resent)
 			}
@@ -43,27 +48,34 @@ func TestPromise4_NeverTwiceOnAChannel(t *testing.T) {
 	}
 }
 
-// alone lets each fault meet some messages by itself.
-func (w *world) alone() (ids []string) {
+// alone lets each fault meet some messages by itself. heard are the journeys, by
+// fault, whose messages the vendors take in the end and tell of.
+func (w *world) alone() (ids []string, heard map[string][]string) {
 	n := proof.Size(2, 12)
+	heard = map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(faults)) {
 		for channel := range vendors {
 			w.set(channel, faults[name], n)
 		}
-		ids = append(ids, w.sendAll(n, n, w.sandbox.ClearFaults)...)
+		sent := w.sendAll(n, n, func() { w.met(name, 0) })
+		if taken(faults[name]) {
+			heard[name] = sent
+		}
+		ids = append(ids, sent...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(lookups)) {
 		w.set("sms", faults["truncated"], n/2)
 		w.set("sms", faults["reset after accepting"], n-n/2)
 		w.set("sms", lookups[name], 2*n)
-		ids = append(ids, w.sendAll(n, n, w.sandbox.ClearFaults)...)
+		w.set("sms", faults["webhooks lost"], 0) // what the list doesn't tell nobody tells
+		ids = append(ids, w.sendAll(n, n, func() { w.met(name, 2*n-1) })...)
 	}
 	// Nobody writes down what became of these calls, and at first nobody tells.
 	w.outlets.dies.Store(int64(n))
 	for channel := range vendors {
 		w.set(channel, faults["webhooks lost"], 3*(n+1))
 	}
-	return append(ids, w.sendAll(n+1, n+1, w.sandbox.ClearFaults)...)
+	return append(ids, w.sendAll(n+1, n+1, w.sandbox.ClearFaults)...), heard
 }
 
 // together lets faults meet messages in any mixture while a rate comes and goes.
