@@ -115,9 +115,9 @@ func endure(t *testing.T, o outage) {
 		require.LessOrEqual(t, calls.most.Load(), int64(256), "the backlog is no stampede")
 	}
 	most, tries := w.MostTakenInASecond(back), w.Count(t, `SELECT coalesce(max(attempt), 0) FROM message`)
-	if o.name == vendorsAway {
+	if o.name == vendorsAway && proof.Full() { // a few dozen messages are no storm
 		// Each message comes back in its own time.
-		require.LessOrEqual(t, most, max(20, became.Sent/10), "the vendors aren't stormed when they are back")
+		require.LessOrEqual(t, most, became.Sent/10, "the vendors aren't stormed when they are back")
 		require.LessOrEqual(t, float64(tries), 20+o.away.Seconds()/60, "the vendors aren't hammered while they are away")
 	}
 	proof.Found(t, proof.Finding{Promise: 1, Tried: fmt.Sprintf("%s for %s under load", o.name, o.away), Times: accepted,
