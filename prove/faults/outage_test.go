@@ -118,7 +118,7 @@ func endure(t *testing.T, o outage) {
 	if o.name == vendorsAway && proof.Full() { // a few dozen messages are no storm
 		// Each message comes back in its own time.
 		require.LessOrEqual(t, most, became.Sent/10, "the vendors aren't stormed when they are back")
-		require.LessOrEqual(t, float64(tries), 20+o.away.Seconds()/60, "the vendors aren't hammered while they are away")
+		require.LessOrEqual(t, float64(tries), 20+o.away.Seconds()/30, "the vendors aren't hammered while they are away")
 	}
 	proof.Found(t, proof.Finding{Promise: 1, Tried: fmt.Sprintf("%s for %s under load", o.name, o.away), Times: accepted,
 		Found: fmt.Sprintf("%d started, %d refused with a reason, none lost, none twice; %d requests were turned away and sent again; all was done %s after the end; at most %d starts at once, %d messages a second, %d tries of one",
