@@ -92,7 +92,7 @@ func (a *Activities) call(ctx context.Context, s *scene, m *store.Message, outle
 		// The attempt was given up before it could say that the vendor has the
 		// message. Its word is still true.
 		told := event.Evidence{MessageID: m.ID, VendorID: outcome.VendorID, At: time.Now()}
-		if err := a.Store.RecordEvidence(reportCtx, a.Store.Pool, m.Connection, told); err != nil {
+		if err := a.Store.RecordEvidence(reportCtx, a.Store.Pool, []string{m.Connection}, told); err != nil {
 			return Result{}, err
 		}
 	}

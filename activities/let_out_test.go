@@ -64,7 +64,7 @@ func TestSend_EvidenceThatItArrivedAfterAllUsesUpTheCode(t *testing.T) {
 	_, err := d.send()
 	d.retried(err)
 	require.Equal(t, 1, d.count(unseenCodes))
-	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, "email",
+	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, []string{"email"},
 		event.Evidence{MessageID: d.message().ID, VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
 	require.False(t, d.ended())
 }

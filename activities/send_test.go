@@ -310,7 +310,7 @@ func TestSend_EvidenceSettlesAnUnknownOutcome(t *testing.T) {
 	_, err := d.send()
 	d.retried(err)
 	m := d.message()
-	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, "email", event.Evidence{MessageID: m.ID, VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
+	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, []string{"email"}, event.Evidence{MessageID: m.ID, VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
 	result, err := d.send()
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)
@@ -446,7 +446,7 @@ func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {
 	begun, err := d.store.BeginCall(ctx, store.Message{SendKey: "k", Step: "s", Channel: "email", Kind: "marketing", Connection: "email"},
 		time.Minute, func(store.Tx) (bool, error) { return true, nil })
 	require.NoError(t, err)
-	require.NoError(t, d.store.RecordEvidence(ctx, d.store.Pool, "email", event.Evidence{VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
+	require.NoError(t, d.store.RecordEvidence(ctx, d.store.Pool, []string{"email"}, event.Evidence{VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
 	_, err = d.store.EndCall(ctx, begun, store.Outcome{State: store.MessageAccepted, VendorID: "v1"})
 	require.NoError(t, err)
 	m, err := d.store.Message(ctx, d.store.Pool, begun.ID)
@@ -471,7 +471,7 @@ func TestRecordEvidence_OnlyMovesUp(t *testing.T) {
 	_, err := d.send()
 	require.NoError(t, err)
 	for _, status := range []string{event.StatusDelivered, event.StatusDeferred, event.StatusOpened, event.StatusDelivered} {
-		require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, "email", event.Evidence{MessageID: d.message().ID, Status: status, At: time.Now()}))
+		require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, []string{"email"}, event.Evidence{MessageID: d.message().ID, Status: status, At: time.Now()}))
 	}
 	require.Equal(t, event.StatusOpened, d.message().Delivery)
 }

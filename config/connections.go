@@ -100,6 +100,28 @@ func (c *Connections) Get(name string) (Opened, error) {
 	return opened, nil
 }
 
+// OfAccount gives a connection's name and those of the others that belong to the
+// same account of the same vendor.
+func (c *Connections) OfAccount(name string) []string {
+	names := []string{name}
+	opened := c.opened[name]
+	member, ok := opened.Vendor.(integrations.Member)
+	if !ok {
+		return names
+	}
+	account := member.Account()
+	for _, other := range c.names {
+		also, ok := c.opened[other].Vendor.(integrations.Member)
+		if !ok || other == name || c.opened[other].Kind != opened.Kind {
+			continue
+		}
+		if slices.ContainsFunc(also.Account(), func(known string) bool { return slices.Contains(account, known) }) {
+			names = append(names, other)
+		}
+	}
+	return names
+}
+
 // Source finds the connection whose webhooks come in under a name.
 func (c *Connections) Source(name string) (integrations.Source, error) {
 	return vendor[integrations.Source](c, name, "sends no webhooks")

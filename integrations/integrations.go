@@ -59,6 +59,14 @@ type Source interface {
 	Normalise(Delivery) (event.Batch, error)
 }
 
+// Member is a connection to an account to which others may belong. A vendor tells of
+// all that an account sent through whichever connection takes its webhooks.
+type Member interface {
+	// Account gives what the connections of one account have in common, and no
+	// others have. It may hold secrets: it is compared and shown to nobody.
+	Account() []string
+}
+
 // Responder is a Source whose vendor expects a certain answer to a webhook.
 type Responder interface {
 	Respond(http.ResponseWriter, Request)

@@ -57,6 +57,8 @@ func (s sources) Source(name string) (integrations.Source, error) {
 	return nil, errors.New("no such connection")
 }
 
+func (s sources) OfAccount(name string) []string { return []string{name} }
+
 // temporalLog stands for Temporal: it takes down what it is told, in order, and
 // can be away.
 type temporalLog struct {

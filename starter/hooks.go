@@ -28,6 +28,9 @@ const (
 // that there is none.
 type Sources interface {
 	Source(connection string) (integrations.Source, error)
+	// OfAccount gives the connections of whose messages one may speak: itself and
+	// those of the same account.
+	OfAccount(connection string) []string
 }
 
 // KeySigner is a Source whose receipts' keys are covered by the vendor's

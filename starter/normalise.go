@@ -58,11 +58,15 @@ func (own) Normalise(d integrations.Delivery) (event.Batch, error) {
 // takeEvidence records what a vendor tells of messages, and closes addresses that
 // must not be written to again.
 func (b *batch) takeEvidence(ctx context.Context, d store.Delivery, evidence []event.Evidence) error {
+	if len(evidence) == 0 {
+		return nil
+	}
+	connections := b.Sources.OfAccount(d.Connection)
 	for _, ev := range evidence {
 		if ev.At.IsZero() {
 			ev.At = moment(d)
 		}
-		if err := b.Store.RecordEvidence(ctx, b.tx, d.Connection, ev); err != nil {
+		if err := b.Store.RecordEvidence(ctx, b.tx, connections, ev); err != nil {
 			return err
 		}
 		if ev.Suppress == "" || ev.Address == "" {

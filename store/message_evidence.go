@@ -17,16 +17,17 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 
 // RecordEvidence takes what a vendor told about a message after the call. It
 // wins over every other knowledge of whether the message was accepted, and wakes
-// a journey that was parked on not knowing. Evidence about messages of other
-// systems is ignored, and so is what one connection tells of another's message:
-// whoever may sign for one account has no say over what another one sent.
-func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string, ev event.Evidence) error {
+// a journey that was parked on not knowing. connections are those of the account
+// that tells. Evidence about messages of other systems is ignored, and so is what
+// is told of another account's message: whoever may sign for one account has no say
+// over what another one sent.
+func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []string, ev event.Evidence) error {
 	var id, journeyID, before string
 	var assignmentID int64
 	err := q.QueryRow(ctx, `
 		WITH found AS (
 			SELECT id, state FROM message
-			WHERE connection = $2 AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))
+			WHERE connection = ANY ($2) AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))
 			FOR UPDATE
 		)
 		UPDATE message m SET
@@ -39,15 +40,15 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connection string
 			updated_at = now()
 		FROM found WHERE m.id = found.id
 		RETURNING m.id, coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
-		ev.MessageID, connection, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
+		ev.MessageID, connections, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		if ev.MessageID != "" || ev.VendorID == "" {
 			return nil
 		}
 		// The callback overtook the answer to the call: keep it until that is known.
-		_, err = q.Exec(ctx, `INSERT INTO message_evidence (connection, vendor_id, status, at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, connection, ev.VendorID, ev.Status, ev.At)
+		_, err = q.Exec(ctx, `INSERT INTO message_evidence (connection, vendor_id, status, at) SELECT connection, $2, $3, $4 FROM unnest($1::text[]) AS connection
+			ON CONFLICT DO NOTHING`, connections, ev.VendorID, ev.Status, ev.At)
 	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
 		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
 	case err == nil && assignmentID != 0 && (before == MessageReserved || before == MessageRefused):
@@ -78,7 +79,7 @@ func (s *Store) applyEarlyEvidence(ctx context.Context, connection, vendorID str
 			return err
 		}
 		for _, ev := range early {
-			if err := s.RecordEvidence(ctx, tx, connection, ev); err != nil {
+			if err := s.RecordEvidence(ctx, tx, []string{connection}, ev); err != nil {
 				return err
 			}
 		}

@@ -136,6 +136,15 @@ type connection struct {
 	*Events
 }
 
+// Account: one API key or one verification key is one account.
+func (m *Mailer) Account() []string {
+	known := []string{m.cfg.APIKey.Reveal()}
+	if m.cfg.WebhookPublicKey != "" {
+		known = append(known, m.cfg.WebhookPublicKey)
+	}
+	return known
+}
+
 // New makes a connection: a Channel and Checker, and a Source too where the
 // webhook's public key is given.
 func New(s integrations.Settings) (any, error) {

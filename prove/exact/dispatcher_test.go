@@ -38,6 +38,7 @@ func (d *dispatchTask) run(ctx context.Context) error {
 type doorbell struct{}
 
 func (doorbell) Source(string) (integrations.Source, error) { return doorbell{}, nil }
+func (doorbell) OfAccount(connection string) []string       { return []string{connection} }
 
 func (doorbell) Receive(integrations.Request) (integrations.Receipt, error) {
 	return integrations.Receipt{}, errors.New("webhooks are stored by the proof itself")
