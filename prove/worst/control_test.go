@@ -24,8 +24,8 @@ func TestControl_NeverTwiceOnAChannel(t *testing.T) {
 		{
 			Name: "an unknown outcome is not one to try again",
 			File: "activities/deliver.go",
-			Old:  `return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: vendor.Code + " " + vendor.Detail}, 0`,
-			New:  `return store.Outcome{State: store.MessageReserved, Detail: vendor.Code + " " + vendor.Detail}, 0`,
+			Old:  `return store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome, Detail: detail}, 0`,
+			New:  `return store.Outcome{State: store.MessageReserved, Detail: detail}, 0`,
 		},
 	} {
 		t.Run(s.Name, func(t *testing.T) {
