@@ -70,7 +70,7 @@ func hours(way walk.Way) time.Duration {
 		return 800 * time.Millisecond
 	case "confirmed":
 		return 700 * time.Millisecond
-	case "confirmed-when-reminded":
+	case "confirmed-when-reminded", "approved":
 		return 400 * time.Millisecond
 	case "never-confirmed", "kept": // the person does nothing, and no code expires
 		return 60 * time.Millisecond
