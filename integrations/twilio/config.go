@@ -113,7 +113,9 @@ type connection struct {
 }
 
 // Account is the SID with what proves that it is one's own.
-func (s *Sender) Account() []string { return []string{s.cfg.AccountSID + " " + s.cfg.AuthToken.Reveal()} }
+func (s *Sender) Account() []string {
+	return []string{s.cfg.AccountSID + " " + s.cfg.AuthToken.Reveal()}
+}
 
 // New makes a connection: a Channel, Finder, Checker, Source and Responder.
 func New(s integrations.Settings) (any, error) {
