@@ -26,6 +26,8 @@ const givenCodes = ` AND (cp.pool = 'shared'
 	OR EXISTS (SELECT 1 FROM redemption r WHERE r.batch_id = c.batch_id AND r.pos = c.pos))`
 
 // usableBy are the codes that a contact, "" for one that isn't known, may be told of.
+// Its condition on single_use is always true: it names the two partial indexes
+// through which a code's assignments are found.
 func usableBy(contact string) among {
 	return among{givenCodes, `EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL
 		AND (a.single_use OR NOT a.single_use) AND (a.contact_id IS NULL AND $4 = '' OR a.contact_id IN (SELECT other.id FROM contact asks
