@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"scrip.dev/scrip/campaign"
@@ -19,7 +20,17 @@ type scene struct {
 	contact *store.Contact
 }
 
+// load gives the scene of the step at which a journey is: it goes on.
 func (a *Activities) load(ctx context.Context, step Step) (*scene, error) {
+	s, err := a.look(ctx, step)
+	if err == nil && s.journey.State == "parked" {
+		err = a.Store.UnparkJourney(ctx, a.Store.Pool, s.journey.ID)
+	}
+	return s, err
+}
+
+// look gives the scene of any step of a journey.
+func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
 	journey, err := a.Store.Journey(ctx, a.Store.Pool, step.Journey)
 	if err != nil {
 		return nil, err
@@ -35,12 +46,21 @@ func (a *Activities) load(ctx context.Context, step Step) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	if journey.State == "parked" {
-		if err := a.Store.UnparkJourney(ctx, a.Store.Pool, journey.ID); err != nil {
-			return nil, err
-		}
-	}
 	return &scene{Step: step, journey: journey, version: version, doc: version.Program.Docs[step.Index], contact: contact}, nil
+}
+
+// lookByID gives the scene of a step that is known by its name alone.
+func (a *Activities) lookByID(ctx context.Context, journeyID, stepID string) (*scene, error) {
+	journey, err := a.Store.Journey(ctx, a.Store.Pool, journeyID)
+	if err != nil {
+		return nil, err
+	}
+	version, err := a.Store.Version(ctx, a.Store.Pool, journey.CampaignID, journey.Version)
+	if err != nil {
+		return nil, err
+	}
+	index := slices.IndexFunc(version.Program.Plan.Steps, func(s campaign.Step) bool { return s.ID == stepID })
+	return a.look(ctx, Step{Journey: journeyID, ID: stepID, Index: index})
 }
 
 // zone is the contact's own time zone, else the campaign's, else the project's.

@@ -20,6 +20,7 @@ type Upkeep struct {
 	Lost      int `json:"lost"`       // journeys that Temporal no longer knows
 	Restarted int `json:"restarted"`  // entries whose start was never told to Temporal
 	TakenBack int `json:"taken_back"` // withdrawn codes that their shop still had
+	Notified  int `json:"notified"`   // notices to teams that a person wanted sent again
 	Dropped   int `json:"dropped"`    // payloads past the time they are kept
 }
 
@@ -52,6 +53,8 @@ func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error
 	note(&done.Lost, n, err)
 	n, err = a.takeBackLeft(ctx)
 	note(&done.TakenBack, n, err)
+	n, err = a.notifyAgain(ctx)
+	note(&done.Notified, n, err)
 	errs = append(errs, a.Store.ApplyEarlyEvidence(ctx))
 	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
 	note(&done.Dropped, n, err)

@@ -2,9 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
 
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
@@ -22,10 +26,31 @@ func (a *Activities) Notify(ctx context.Context, step Step) (Result, error) {
 }
 
 func (a *Activities) notify(ctx context.Context, s *scene) error {
-	vars, err := a.variables(ctx, s)
+	notices, err := a.notices(ctx, s)
 	if err != nil {
 		return err
 	}
+	for _, n := range notices {
+		if err := a.notifyOne(ctx, s, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notice is one message to one member of a team.
+type notice struct {
+	key, address, text string
+	broken             bool // its text can't be rendered
+}
+
+// notices are what a step has to say, with a key for each member of each team.
+func (a *Activities) notices(ctx context.Context, s *scene) ([]notice, error) {
+	vars, err := a.variables(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var all []notice
 	for _, team := range slices.Sorted(maps.Keys(s.doc.Notify)) {
 		addresses := a.Project.Teams[team]
 		if len(addresses) == 0 {
@@ -36,19 +61,10 @@ func (a *Activities) notify(ctx context.Context, s *scene) error {
 			a.Log.WarnContext(ctx, "a notify text can't be rendered", "journey", s.Journey, "step", s.ID, "error", broken)
 		}
 		for i, address := range addresses {
-			n := notice{key: fmt.Sprintf("%s/%s/%s/%d", s.Journey, s.ID, team, i), address: address, text: text, broken: broken != nil}
-			if err := a.notifyOne(ctx, s, n); err != nil {
-				return err
-			}
+			all = append(all, notice{key: fmt.Sprintf("%s/%s/%s/%d", s.Journey, s.ID, team, i), address: address, text: text, broken: broken != nil})
 		}
 	}
-	return nil
-}
-
-// notice is one message to one member of a team.
-type notice struct {
-	key, address, text string
-	broken             bool // its text can't be rendered
+	return all, nil
 }
 
 func (a *Activities) notifyOne(ctx context.Context, s *scene, n notice) error {
@@ -104,4 +120,52 @@ func (a *Activities) lapse(ctx context.Context, m *store.Message) error {
 		a.Observe.Sent(m.Channel, m.Connection, store.MessageUnknown)
 	}
 	return err
+}
+
+const (
+	noticeBatch = 50              // notices that one round of upkeep looks at
+	noticeTime  = 5 * time.Second // after which it begins no other: the round has a time-out
+)
+
+// notifyAgain sends the notices that a person wants sent again: their steps are done,
+// their journeys may be over. What isn't taken this time has its turn in a later round.
+func (a *Activities) notifyAgain(ctx context.Context) (int, error) {
+	waiting, err := a.Store.NoticesToSend(ctx, noticeBatch)
+	if err != nil {
+		return 0, err
+	}
+	sent, began := 0, time.Now()
+	var errs []error
+	for _, m := range waiting {
+		if time.Since(began) > noticeTime {
+			break
+		}
+		done, err := a.notifyOnceMore(ctx, m)
+		var later *temporal.ApplicationError
+		switch {
+		case errors.As(err, &later): // the ledger has what became of it
+		case err != nil:
+			errs = append(errs, err)
+		case done:
+			sent++
+		}
+	}
+	return sent, errors.Join(errs...)
+}
+
+// notifyOnceMore returns false where it sent nothing.
+func (a *Activities) notifyOnceMore(ctx context.Context, m *store.Message) (bool, error) {
+	s, err := a.lookByID(ctx, m.JourneyID, m.Step)
+	if err != nil || s.journey.CampaignState == "paused" {
+		return false, err
+	}
+	notices, err := a.notices(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(notices, func(n notice) bool { return n.key == m.SendKey })
+	if i < 0 { // nobody stands at this place of the team any more
+		return false, a.Store.SkipMessage(ctx, a.Store.Pool, *m, NoAddress)
+	}
+	return m.State == store.MessageReserved, a.notifyOne(ctx, s, notices[i])
 }

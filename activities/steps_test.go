@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
@@ -12,6 +13,7 @@ import (
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/store"
 )
 
 const errand = `
@@ -144,6 +146,97 @@ func TestNotify_AnAttemptThatNeverReportedIsListed(t *testing.T) {
 	require.Equal(t, activities.Done, d.run(d.hands.Notify, d.step(p, index)).Status)
 	require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE kind = 'internal' AND state = 'unknown'`))
 	require.Equal(t, 2, d.vendor.calls())
+}
+
+// unsettled is a journey with two notices whose outcome nobody knows.
+func unsettled(t *testing.T) *desk {
+	d, p, _ := errandDesk(t)
+	index := d.find(p, campaign.Notify)
+	require.Equal(t, activities.Done, d.run(d.hands.Notify, d.step(p, index)).Status)
+	d.exec(`UPDATE message SET state = 'unknown'`)
+	return d
+}
+
+// wantAgain is a person's word that the notices shall be sent again.
+func (d *desk) wantAgain() {
+	rows, err := d.store.Pool.Query(d.Context(), `SELECT id FROM message WHERE kind = 'internal' ORDER BY send_key`)
+	require.NoError(d, err)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(d, err)
+	for _, id := range ids {
+		require.NoError(d, d.store.ResolveMessage(d.Context(), id, store.VerdictResend, "test"))
+	}
+}
+
+func (d *desk) upkeep() (done activities.Upkeep) {
+	d.hands.Executions = executions{}
+	value, err := d.env.ExecuteActivity(d.hands.Maintain, activities.UpkeepInput{})
+	require.NoError(d, err)
+	require.NoError(d, value.Get(&done))
+	return done
+}
+
+func TestNotify_IsSentAgainOnAPersonsWordAlsoAfterTheJourneysEnd(t *testing.T) {
+	for name, end := range map[string]func(*desk){
+		"running": func(d *desk) {},
+		"parked": func(d *desk) {
+			d.exec(`UPDATE journey SET state = 'parked', parked_step = 'x', parked_reason = 'no_code'`)
+		},
+		"ended": func(d *desk) {
+			_, err := d.store.EndJourney(d.Context(), store.Ending{Journey: d.journey, Outcome: campaign.OutcomeCompleted})
+			require.NoError(d, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := unsettled(t)
+			before := d.count(`SELECT count(*) FROM journey WHERE state = 'parked'`)
+			d.wantAgain()
+			end(d)
+			require.Equal(t, 2, d.upkeep().Notified)
+			require.Zero(t, d.upkeep().Notified)
+			require.Equal(t, 4, d.vendor.calls())
+			require.Equal(t, "b@example.com", d.vendor.sent[3].To)
+			require.Contains(t, d.vendor.sent[3].Text, "Order A-1")
+			require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE state = 'accepted' AND resent = 1`))
+			if name == "parked" {
+				before = 1
+			}
+			require.Equal(t, before, d.count(`SELECT count(*) FROM journey WHERE state = 'parked'`), "the upkeep moves no journey on")
+		})
+	}
+}
+
+func TestNotify_ThatIsSentAgainWaitsForItsVendorAndItsCampaign(t *testing.T) {
+	d := unsettled(t)
+	d.wantAgain()
+	d.exec(`UPDATE campaign SET state = 'paused'`)
+	require.Zero(t, d.upkeep().Notified)
+	d.exec(`UPDATE campaign SET state = 'running'`)
+	d.vendor.answers = []error{failure(integrations.Retry), failure(integrations.Unknown)}
+	require.Zero(t, d.upkeep().Notified)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message WHERE state = 'unknown'`), "which is listed once more")
+	require.Equal(t, 1, d.upkeep().Notified)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message WHERE state = 'accepted'`))
+}
+
+func TestNotify_ThatWasCutOffWhileSentAgainIsListed(t *testing.T) {
+	d := unsettled(t)
+	d.wantAgain()
+	d.exec(`UPDATE message SET state = 'calling', called_at = now(), attempt_deadline = now() + interval '20 seconds'`)
+	require.Zero(t, d.upkeep().Notified, "another process may be sending them")
+	d.exec(`UPDATE message SET attempt_deadline = called_at`)
+	d.upkeep()
+	require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE state = 'unknown'`))
+	require.Equal(t, 2, d.vendor.calls())
+}
+
+func TestNotify_ThatNobodyReadsAnyMoreIsSkipped(t *testing.T) {
+	d := unsettled(t)
+	d.wantAgain()
+	d.hands.Project.Teams = map[string][]string{"sales": {"a@example.com"}}
+	d.upkeep()
+	require.Equal(t, 3, d.vendor.calls())
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message WHERE state = 'skipped' AND reason = 'no_address'`))
 }
 
 func (d *desk) find(p *campaign.Program, verb campaign.Verb) int {

@@ -125,3 +125,22 @@ func TestResolveMessage_SettlesByAPersonsWord(t *testing.T) {
 		require.ErrorIs(t, s.ResolveMessage(t.Context(), id, verdict, "test"), store.ErrNotUnsettled)
 	}
 }
+
+func TestResolveMessage_RefusesToSendAgainWhatNothingWouldSend(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	_, err := s.Apply(t.Context(), folder(t, parkedCampaign), store.ApplyOptions{Actor: "test"})
+	require.NoError(t, err)
+	over := journeyOf(t, s, "unknown_outcome")
+	_, err = s.EndJourney(t.Context(), store.Ending{Journey: over, Outcome: "redeemed"})
+	require.NoError(t, err)
+	for name, journey := range map[string]string{"a message whose journey is over": over, "a test": ""} {
+		id := store.NewID(store.MessageID)
+		_, err := s.Pool.Exec(t.Context(), `INSERT INTO message (id, send_key, journey_id, step, channel, kind, connection, state, attempt)
+			VALUES ($1, $1, nullif($2, ''), 'send', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.ResolveMessage(t.Context(), id, store.VerdictResend, "test"), store.ErrNobodySends, name)
+		require.ErrorIs(t, s.ResendMessage(t.Context(), id, "test"), store.ErrNobodySends, name)
+		require.NoError(t, s.ResolveMessage(t.Context(), id, store.VerdictGiveUp, "test"), name)
+	}
+}

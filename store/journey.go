@@ -112,7 +112,7 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 		batch := &pgx.Batch{}
 		batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, e.Journey)
 		batch.Queue(`UPDATE message SET state = 'skipped', reason = 'journey_over', updated_at = now()
-			WHERE journey_id = $1 AND state = 'reserved' RETURNING channel`, e.Journey).Query(func(rows pgx.Rows) (err error) {
+			WHERE journey_id = $1 AND state = 'reserved' AND NOT (kind = 'internal' AND resent > 0) RETURNING channel`, e.Journey).Query(func(rows pgx.Rows) (err error) {
 			ended.Unsent, err = collect[string](rows)
 			return err
 		})

@@ -66,8 +66,13 @@ const GivenUp = "given_up"
 // ErrNotUnsettled says that a message's outcome is known, or its call under way.
 var ErrNotUnsettled = errors.New("the message has an outcome")
 
+// ErrNobodySends says that a message can't be sent again: it was a test, or its
+// journey is over.
+var ErrNobodySends = errors.New("nothing is there to send the message again")
+
 // ResolveMessage settles an unknown or parked message by a person's word and
-// wakes its journey.
+// wakes its journey. Notices to teams are sent again by the upkeep, whatever became
+// of their journey. The error wraps ErrNotFound, ErrNotUnsettled or ErrNobodySends.
 func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) error {
 	states := map[string]struct{ state, reason string }{
 		VerdictAccepted: {MessageAccepted, ""}, VerdictResend: {MessageReserved, ""}, VerdictGiveUp: {MessageRefused, GivenUp},
@@ -79,15 +84,19 @@ func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) e
 	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, to.state, to.reason, actor, "message."+verdict)
 }
 
-// ResendMessage sends a message again that was refused or that nobody knows the
-// outcome of, as long as its journey is not over: a person has mended what was
-// wrong.
+// ResendMessage sends a message again that nobody knows the outcome of, with the
+// errors of ResolveMessage.
 func (s *Store) ResendMessage(ctx context.Context, id, actor string) error {
 	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, MessageReserved, "", actor, "message.resend")
 }
 
 func (s *Store) moveByHand(ctx context.Context, id string, from []string, state, reason, actor, action string) error {
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
+		if state == MessageReserved {
+			if err := s.stillSent(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		var journey *string
 		err := tx.QueryRow(ctx, `UPDATE message SET state = $3, reason = $4, attempt_token = '', updated_at = now(),
 				resent = resent + CASE WHEN $3 = 'reserved' THEN 1 ELSE 0 END,
@@ -113,4 +122,37 @@ func (s *Store) moveByHand(ctx context.Context, id string, from []string, state,
 		return fmt.Errorf("settling message %s: %w", id, err)
 	}
 	return nil
+}
+
+// stillSent says whether anything would send a message again, and keeps its journey
+// from ending until the transaction does.
+func (s *Store) stillSent(ctx context.Context, tx pgx.Tx, id string) error {
+	m, err := s.Message(ctx, tx, id)
+	if err != nil || m.Kind == "internal" && m.JourneyID != "" {
+		return err
+	}
+	var open bool
+	err = tx.QueryRow(ctx, `SELECT state <> 'ended' FROM journey WHERE id = $1 FOR SHARE`, m.JourneyID).Scan(&open)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if !open {
+		return ErrNobodySends
+	}
+	return nil
+}
+
+// NoticesToSend gives up to limit notices to teams that a person wants sent again, the
+// one that waits longest first, with those whose attempt hasn't reported.
+func (s *Store) NoticesToSend(ctx context.Context, limit int) ([]*Message, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT `+messageColumns+` FROM message
+		WHERE kind = 'internal' AND resent > 0 AND state IN ('reserved', 'calling') AND journey_id IS NOT NULL ORDER BY updated_at LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing notices to send again: %w", err)
+	}
+	notices, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Message, error) { return scanMessage(row) })
+	if err != nil {
+		return nil, fmt.Errorf("listing notices to send again: %w", err)
+	}
+	return notices, nil
 }
