@@ -42,5 +42,5 @@ const backoffDoubles = 6
 // there in the same moment.
 func (l Limits) pause(attempt int32, asked time.Duration) time.Duration {
 	pause := l.Backoff << min(max(attempt-1, 0), backoffDoubles)
-	return max(asked, pause) + rand.N(pause/2)
+	return max(asked, pause) + rand.N(pause/2) // #nosec G404 -- spreads tries
 }

@@ -88,10 +88,10 @@ Your own accounts go into %[2]s.
 
 // write makes a file that isn't there yet.
 func (a *app) write(name, shown string, text []byte) (bool, error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { // #nosec G301 -- a project is for a team to read
 		return false, err
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) // #nosec G302 -- as above
 	if errors.Is(err, fs.ErrExist) {
 		fmt.Fprintf(a.out, "kept     %s\n", shown)
 		return false, nil

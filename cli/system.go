@@ -91,7 +91,7 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*store.Store, er
 	if c.Database.URL.Empty() {
 		return nil, errors.New("there is no database: set DATABASE_URL to one such as postgres://scrip:secret@localhost:5432/scrip, or DATABASE_URL_FILE")
 	}
-	s, err := store.Open(ctx, c.Database.URL.Reveal(), int32(min(c.Database.MaxConnections, 10_000)))
+	s, err := store.Open(ctx, c.Database.URL.Reveal(), int32(min(c.Database.MaxConnections, 10_000))) // #nosec G115 -- bounded
 	var refused *pgconn.PgError
 	var unreachable *pgconn.ConnectError
 	switch {

@@ -70,7 +70,7 @@ func (b *breaker) note(away bool, now time.Time) {
 	case b.open() && now.Before(b.until): // one of those that were under way already
 	default:
 		b.wait = min(awayLast, max(awayFirst, 2*b.wait))
-		b.until = now.Add(b.wait/2 + rand.N(b.wait/2))
+		b.until = now.Add(b.wait/2 + rand.N(b.wait/2)) // #nosec G404 -- spreads tries
 		b.gauge.Set(1)
 	}
 }

@@ -118,11 +118,11 @@ func (t *claimTx) moveHead(ctx context.Context, n int) (*drawWindow, error) {
 // positions gives where the window's draws lie in the batch: the same numbers, or
 // scattered over it where the draw is random.
 func (w *drawWindow) positions() []int64 {
-	p := permutation{size: uint64(w.tail), seed: uint64(w.seed)}
+	p := permutation{size: uint64(w.tail), seed: uint64(w.seed)} // #nosec G115 -- a tail is not negative; a seed is any 64 bits
 	positions := make([]int64, 0, w.to-w.from)
 	for i := w.from; i < w.to; i++ {
 		if w.random {
-			positions = append(positions, int64(p.at(uint64(i))))
+			positions = append(positions, int64(p.at(uint64(i)))) // #nosec G115 -- below tail, which is an int64
 		} else {
 			positions = append(positions, i)
 		}

@@ -39,7 +39,7 @@ func chooseAccount(ctx context.Context, dir string) (home string, account proces
 		return "", account, fmt.Errorf("making Postgres's folder: %w", err)
 	}
 	// MkdirAll gave the parents to root alone as well.
-	if err := os.Chmod(filepath.Dir(elsewhere), 0o711); err != nil {
+	if err := os.Chmod(filepath.Dir(elsewhere), 0o711); err != nil { // #nosec G302 -- another account has to pass through it
 		return "", account, fmt.Errorf("opening Postgres's folder: %w", err)
 	}
 	return elsewhere, account, chown(account, elsewhere)

@@ -105,7 +105,7 @@ func fetch(dir string, log *slog.Logger) (candidate, error) {
 	scratch := dir + ".scratch"
 	defer os.RemoveAll(scratch)
 	server := embedded.NewDatabase(embedded.DefaultConfig().
-		Port(uint32(port)).Logger(io.Discard).
+		Port(uint32(port)).Logger(io.Discard). // #nosec G115 -- a port
 		CachePath(filepath.Join(scratch, "cache")).RuntimePath(filepath.Join(scratch, "run")).
 		DataPath(filepath.Join(scratch, "data")).BinariesPath(dir))
 	startErr := server.Start()

@@ -162,7 +162,7 @@ func (s *Server) Kill() {
 }
 
 func arguments(data string, port int, settings map[string]string) []string {
-	all := map[string]string{
+	all := map[string]string{ // #nosec G101 -- the name of a method, no password
 		"listen_addresses":        process.Host,
 		"port":                    strconv.Itoa(port),
 		"unix_socket_directories": "", // a socket's path must be shorter than a checkout's may be

@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // Twilio's signature is defined with it.
+	"crypto/sha1" // Twilio's signature is defined with it
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
