@@ -74,6 +74,20 @@ func (t *Tap) Strike(at Moment, do func()) (struck <-chan struct{}) {
 	return t.armed.done
 }
 
+// Disarm gives up the strike that was last armed, and waits for it if its moment has
+// come already; then it returns true.
+func (t *Tap) Disarm(struck <-chan struct{}) bool {
+	t.mu.Lock()
+	waits := t.armed != nil
+	t.armed = nil
+	t.mu.Unlock()
+	if waits {
+		return false
+	}
+	<-struck
+	return true
+}
+
 // count numbers something that is about to be done.
 func (t *Tap) count(process, wire, does string) Moment {
 	t.mu.Lock()

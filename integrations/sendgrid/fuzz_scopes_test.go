@@ -1,0 +1,56 @@
+package sendgrid_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"scrip.dev/scrip/integrations"
+	"scrip.dev/scrip/integrations/conformance"
+	"scrip.dev/scrip/integrations/sendgrid"
+)
+
+// answers is a connection at whose other end always the same is said.
+type answers func() *http.Response
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := a()
+	answer.Request = r
+	return answer, nil
+}
+
+// FuzzScopes: a key is good if SendGrid lists mail.send among its scopes, and a check
+// that fails repeats none of the answer.
+func FuzzScopes(f *testing.F) {
+	for _, s := range []string{`{"scopes":["mail.send"]}`, `{"scopes":["mail.sender","alerts.read"]}`, `{"scopes":null}`, `{"scopes":"mail.send"}`, `{"SCOPES":["mail.send"]}`, `[]`, `<html>`, ``, `{"scopes":[1]}`} {
+		f.Add(200, []byte(s))
+	}
+	f.Add(403, []byte(`{"errors":[{"message":"access forbidden"}]}`))
+	f.Add(503, []byte(`{"scopes":["mail.send"]}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		if status < 200 || status > 599 {
+			return
+		}
+		say := answers(func() *http.Response {
+			return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(body)))}
+		})
+		made, err := sendgrid.New(conformance.Settings("email", settings(""), &http.Client{Transport: say, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}))
+		require.NoError(t, err)
+		err = made.(integrations.Checker).Check(t.Context())
+		var listed struct{ Scopes []string }
+		good := status < 300 && json.Unmarshal(body, &listed) == nil && slices.Contains(listed.Scopes, "mail.send")
+		require.Equal(t, good, err == nil)
+		if err != nil {
+			var failure *integrations.Error
+			require.ErrorAs(t, err, &failure)
+			conformance.Discreet(t, err, apiKey)
+			require.Contains(t, []string{"malformed_answer", "scope mail.send is missing", strconv.Itoa(status)}, failure.Code)
+		}
+	})
+}
