@@ -47,7 +47,7 @@ func (s *System) Person(t testing.TB, name string) *Person {
 	now := time.Now().UTC()
 	c := sandbox.NewCheckout(s.Base+"/sandbox/shop", now)
 	c.Customer = sandbox.Customer{
-		Email: name + "-" + c.Token[:8] + "@example.com", Phone: fmt.Sprintf("+4915112%06d", c.ID%1000000), FirstName: name, LastName: "Test",
+		Email: name + "-" + c.Token[:8] + "@example.com", Phone: fmt.Sprintf("+49151%08d", c.ID%1e8), FirstName: name, LastName: "Test",
 		Country: "DE", AcceptsEmail: true, AcceptsSMS: true, ConsentAt: now.Add(-time.Hour),
 	}
 	c.Lines = []sandbox.Line{{ProductID: 1001, SKU: "TEA-1", Title: "Green tea", Quantity: 2, Price: decimal.RequireFromString("39.50")}}

@@ -70,7 +70,7 @@ func hours(way walk.Way) time.Duration {
 		return 800 * time.Millisecond
 	case "confirmed":
 		return 700 * time.Millisecond
-	case "confirmed-when-reminded", "approved":
+	case "confirmed-when-reminded", "approved", "removed":
 		return 400 * time.Millisecond
 	case "never-confirmed", "kept": // the person does nothing, and no code expires
 		return 60 * time.Millisecond
@@ -207,10 +207,10 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)) })
 	case c.how == killServer && c.at.Wire == wire.Postgres:
 		l.KillPostgres()
-		restarting.Go(func() { require.NoError(t, l.RestartPostgres()) })
+		restarting.Go(func() { require.NoError(t, l.RestartPostgres()); l.supervise(t) })
 	case c.how == killServer && c.at.Wire == wire.Temporal:
 		l.KillTemporal()
-		restarting.Go(func() { require.NoError(t, l.StartTemporal()) })
+		restarting.Go(func() { require.NoError(t, l.StartTemporal()); l.supervise(t) })
 	case c.how == killOthers:
 		l.Kill(world.Starter)
 		l.KillTemporal()
@@ -218,8 +218,19 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 		restarting.Go(func() {
 			require.NoError(t, l.RestartPostgres())
 			require.NoError(t, l.StartTemporal())
-			require.NoError(t, l.Start(world.Starter))
+			l.supervise(t)
 		})
+	}
+}
+
+// supervise starts what doesn't run: a process that was only just starting when its
+// server went away has ended and said so.
+func (l *lane) supervise(t *testing.T) {
+	for _, name := range l.Names() {
+		require.NoError(t, l.Start(name))
+		if l.Ready(name) != nil {
+			require.NoError(t, l.Start(name))
+		}
 	}
 }
 
