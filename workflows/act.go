@@ -58,14 +58,23 @@ func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Tim
 	if err != nil {
 		return activities.Result{}, err
 	}
-	if !running.IsReady() {
+	interrupted := !running.IsReady()
+	if interrupted {
 		cancel()
 	}
 	result, err := running.Get(ctx)
-	if temporal.IsCanceledError(err) && j.left() {
+	if err != nil && interrupted && j.left() && leaves(ctx, err) {
 		return activities.Result{}, nil
 	}
 	return result, err
+}
+
+// leaves says whether an exit is taken although the step that it interrupted ended
+// with an error. Temporal tries nothing again that was cancelled: an attempt under way
+// then that is lost, or fails for now, ends as that and not as cancelled.
+func leaves(ctx workflow.Context, err error) bool {
+	// An earlier build took that for a failure of the journey.
+	return temporal.IsCanceledError(err) || workflow.GetVersion(ctx, "leave-interrupted", workflow.DefaultVersion, 1) > workflow.DefaultVersion
 }
 
 func (j *journey) step(step campaign.Step, due time.Time) activities.Step {
