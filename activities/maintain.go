@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/store"
@@ -20,6 +21,7 @@ type Upkeep struct {
 	Lost      int `json:"lost"`       // journeys that Temporal no longer knows
 	Restarted int `json:"restarted"`  // entries whose start was never told to Temporal
 	TakenBack int `json:"taken_back"` // withdrawn codes that their shop still had
+	GivenUp   int `json:"given_up"`   // messages whose call was lost when their journey was over
 	Notified  int `json:"notified"`   // notices to teams that a person wanted sent again
 	Dropped   int `json:"dropped"`    // payloads past the time they are kept
 }
@@ -53,12 +55,39 @@ func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error
 	note(&done.Lost, n, err)
 	n, err = a.takeBackLeft(ctx)
 	note(&done.TakenBack, n, err)
+	n, err = a.giveUpCalls(ctx)
+	note(&done.GivenUp, n, err)
 	n, err = a.notifyAgain(ctx)
 	note(&done.Notified, n, err)
 	errs = append(errs, a.Store.ApplyEarlyEvidence(ctx))
 	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
 	note(&done.Dropped, n, err)
 	return done, a.wrap(ctx, "maintaining", Step{}, errors.Join(errs...))
+}
+
+// giveUpCalls lists the messages whose attempts were lost after their journey had
+// ended: an exit was taken while the call was under way.
+func (a *Activities) giveUpCalls(ctx context.Context) (int, error) {
+	lost, err := a.Store.LostCalls(ctx, lostBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range lost {
+		if err := now(a.lapse(ctx, m)); err != nil {
+			return 0, err
+		}
+	}
+	return len(lost), nil
+}
+
+// now leaves out what Temporal would be asked to try again later: the ledger has what
+// became of it, and the next round of upkeep comes by itself.
+func now(err error) error {
+	var later *temporal.ApplicationError
+	if errors.As(err, &later) {
+		return nil
+	}
+	return err
 }
 
 // takeBackLeft deactivates withdrawn codes that their shop still has, because the

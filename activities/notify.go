@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
-
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
@@ -108,9 +106,9 @@ func (a *Activities) notifyOne(ctx context.Context, s *scene, n notice) error {
 	return err
 }
 
-// lapse looks at a notice whose attempt never reported. Once nobody can be making
-// it any more it stands on the list of those whose outcome nobody knows; the
-// journey doesn't wait for that.
+// lapse looks at a message whose attempt never reported. Once nobody can be making it
+// any more it stands on the list of those whose outcome nobody knows; no journey waits
+// for that.
 func (a *Activities) lapse(ctx context.Context, m *store.Message) error {
 	if rest := m.Left(); rest > 0 {
 		return again(ErrorUnderWay, "another attempt is under way", rest)
@@ -141,14 +139,10 @@ func (a *Activities) notifyAgain(ctx context.Context) (int, error) {
 			break
 		}
 		done, err := a.notifyOnceMore(ctx, m)
-		var later *temporal.ApplicationError
-		switch {
-		case errors.As(err, &later): // the ledger has what became of it
-		case err != nil:
-			errs = append(errs, err)
-		case done:
+		if done && err == nil {
 			sent++
 		}
+		errs = append(errs, now(err))
 	}
 	return sent, errors.Join(errs...)
 }

@@ -222,12 +222,32 @@ func TestNotify_ThatIsSentAgainWaitsForItsVendorAndItsCampaign(t *testing.T) {
 func TestNotify_ThatWasCutOffWhileSentAgainIsListed(t *testing.T) {
 	d := unsettled(t)
 	d.wantAgain()
-	d.exec(`UPDATE message SET state = 'calling', called_at = now(), attempt_deadline = now() + interval '20 seconds'`)
-	require.Zero(t, d.upkeep().Notified, "another process may be sending them")
-	d.exec(`UPDATE message SET attempt_deadline = called_at`)
-	d.upkeep()
+	d.loseCalls()
 	require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE state = 'unknown'`))
 	require.Equal(t, 2, d.vendor.calls())
+}
+
+// loseCalls has all messages stand as if their process had died in the call; the upkeep
+// leaves them alone for as long as somebody may still be making it.
+func (d *desk) loseCalls() {
+	d.exec(`UPDATE message SET state = 'calling', called_at = now() - interval '2 minutes', attempt_deadline = now() + interval '1 minute'`)
+	d.upkeep()
+	require.Zero(d, d.count(`SELECT count(*) FROM message WHERE state <> 'calling'`), "another process may be sending them")
+	d.exec(`UPDATE message SET attempt_deadline = called_at`)
+	d.upkeep()
+}
+
+func TestMaintain_ListsCallsThatWereLostWhenTheirJourneyWasOver(t *testing.T) {
+	d := setup(t)
+	_, err := d.send()
+	require.NoError(t, err)
+	d.exec(`UPDATE message SET state = 'calling', called_at = now() - interval '2 minutes', attempt_deadline = called_at`)
+	require.Zero(t, d.upkeep().GivenUp, "the step of an open journey comes back to it")
+	_, err = d.store.EndJourney(d.Context(), store.Ending{Journey: d.journey, Outcome: "bought"})
+	require.NoError(t, err)
+	d.loseCalls()
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message WHERE state = 'unknown' AND reason = 'unknown_outcome'`))
+	require.Equal(t, 1, d.vendor.calls())
 }
 
 func TestNotify_ThatNobodyReadsAnyMoreIsSkipped(t *testing.T) {

@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/store"
 )
@@ -85,8 +83,7 @@ func (a *api) importRoute() {
 
 // importProblem tells what stopped an import as a whole.
 func importProblem(err error) error {
-	var database *pgconn.PgError
-	var unreachable *pgconn.ConnectError
+	var unreadable *store.FileError
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -97,17 +94,18 @@ func importProblem(err error) error {
 		return problem(slow.Status, slow.Code, "%s; what came before is imported", slow.Detail)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return problem(http.StatusUnprocessableEntity, "unreadable_file", "the file breaks off in the middle; what came before is imported, and importing the whole file adds the rest")
-	case errors.Is(err, store.ErrNotFound), errors.As(err, &database), errors.As(err, &unreachable), errors.Is(err, context.Canceled), errors.Is(err, os.ErrPermission):
-		return err
 	case errors.Is(err, store.ErrImportRunning):
 		return problem(http.StatusConflict, "import_running", "%s", store.ErrImportRunning)
 	case errors.Is(err, store.ErrNotAList):
 		return problem(http.StatusConflict, "not_a_list", "%s", store.ErrNotAList)
+	case errors.Is(err, store.ErrNoSet):
+		return problem(http.StatusUnprocessableEntity, "no_such_set", "%s", store.ErrNoSet)
 	case errors.Is(err, store.ErrTooManyBatches):
 		return problem(http.StatusUnprocessableEntity, "too_many_batches", "%s", store.ErrTooManyBatches)
+	case errors.As(err, &unreadable):
+		return problem(http.StatusUnprocessableEntity, "unreadable_file", "%s", rootOf(err))
 	}
-	// What is left is about the file itself, in sentences that repeat nothing of it.
-	return problem(http.StatusUnprocessableEntity, "unreadable_file", "%s", rootOf(err))
+	return err
 }
 
 // rootOf is the innermost error: what was found, without what was being done.

@@ -22,7 +22,8 @@ type ShopCode struct {
 // transaction that ends it. Codes of a list return to the pool, where they are
 // drawn first, after those who wait; made ones are withdrawn; those that a shop
 // has are given to the caller to deactivate. A code that another open journey of
-// the contact shares passes to that journey. Asked again it does nothing.
+// the contact shares passes to that journey. That a claim has expired meanwhile
+// changes nothing: nobody saw its code. Asked again it does nothing.
 func (s *Store) ReturnCodes(ctx context.Context, q Querier, journeyID string) ([]ShopCode, error) {
 	shop, err := s.returnCodes(ctx, q, journeyID)
 	if err != nil {
@@ -32,7 +33,7 @@ func (s *Store) ReturnCodes(ctx context.Context, q Querier, journeyID string) ([
 }
 
 func (s *Store) returnCodes(ctx context.Context, q Querier, journeyID string) ([]ShopCode, error) {
-	rows, err := q.Query(ctx, `SELECT coupon_id FROM assignment WHERE journey_id = $1 AND state = 'held' AND exposed_at IS NULL
+	rows, err := q.Query(ctx, `SELECT coupon_id FROM assignment WHERE journey_id = $1 AND state IN ('held', 'expired') AND exposed_at IS NULL
 		UNION SELECT coupon_id FROM supply_waiter WHERE journey_id = $1 ORDER BY 1`, journeyID)
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (s *Store) returnCodesOf(ctx context.Context, tx pgx.Tx, couponID int64, jo
 	// journey's stays taken: a late retry of an ended journey gets no new code.
 	rows, err := tx.Query(ctx, `UPDATE assignment SET state = 'returned', returned_at = now(),
 			claim_key = CASE WHEN starts_with(claim_key, $3) THEN claim_key || '/returned/' || id ELSE claim_key END
-		WHERE coupon_id = $1 AND journey_id = $2 AND state = 'held' AND exposed_at IS NULL
+		WHERE coupon_id = $1 AND journey_id = $2 AND state IN ('held', 'expired') AND exposed_at IS NULL
 		RETURNING batch_id, pos`, couponID, journeyID, contactKeyPrefix)
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func passOn(ctx context.Context, tx pgx.Tx, couponID int64, journeyID string) er
 	_, err := tx.Exec(ctx, `WITH heir AS (
 			SELECT DISTINCT ON (a.id) a.id, s.journey_id FROM assignment a
 			JOIN assignment_share s ON s.assignment_id = a.id JOIN journey j ON j.id = s.journey_id AND j.state <> 'ended'
-			WHERE a.coupon_id = $1 AND a.journey_id = $2 AND a.state = 'held' AND s.journey_id <> $2 ORDER BY a.id, s.created_at),
+			WHERE a.coupon_id = $1 AND a.journey_id = $2 AND a.state IN ('held', 'expired') AND a.exposed_at IS NULL AND s.journey_id <> $2 ORDER BY a.id, s.created_at),
 		gone AS (DELETE FROM assignment_share s USING heir WHERE s.assignment_id = heir.id AND s.journey_id = heir.journey_id)
 		UPDATE assignment a SET journey_id = heir.journey_id FROM heir WHERE a.id = heir.id`, couponID, journeyID)
 	return err

@@ -63,7 +63,7 @@ func (s *Store) ImportContacts(ctx context.Context, in ContactImport, r io.Reade
 	sum := sha256.New()
 	next, err := contactReader(in, io.TeeReader(r, sum))
 	if err != nil {
-		return report, err
+		return report, &FileError{err}
 	}
 	first := 1
 	if in.Format == ContactsCSV {
@@ -75,8 +75,11 @@ func (s *Store) ImportContacts(ctx context.Context, in ContactImport, r io.Reade
 			break
 		}
 		var bad *lineError
-		if err == nil {
+		switch {
+		case err == nil:
 			err = s.importContact(ctx, in, row, &report)
+		case !errors.As(err, &bad):
+			err = &FileError{err}
 		}
 		switch {
 		case errors.As(err, &bad):

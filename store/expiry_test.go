@@ -40,6 +40,28 @@ func TestRaiseExpired_TellsOnceOfCodesThatEndedUnusedAfterTheGrace(t *testing.T)
 	require.ErrorIs(t, c.Expose(c.ctx, c.Pool, a.ID), store.ErrUnusable)
 }
 
+func TestReturnCodes_GiveBackWhatNobodySawAlsoWhenItsClaimHasExpired(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.journeys(3)
+	c.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\nvalid_for: 24h\n")
+	c.importLines("gift", "A", "B")
+	unseen, seen := c.claimed(0, "gift"), c.claimed(1, "gift")
+	require.NoError(t, c.Expose(c.ctx, c.Pool, seen.ID))
+	_, err := c.Pool.Exec(c.ctx, `UPDATE assignment SET expires_at = now() - interval '1 hour'`)
+	require.NoError(t, err)
+	_, err = c.RaiseExpired(c.ctx, campaign.Clock{})
+	require.NoError(t, err)
+	for i := range 2 {
+		_, err := c.ReturnCodes(c.ctx, c.Pool, journey(i))
+		require.NoError(t, err)
+	}
+	require.Equal(t, unseen.Code, c.claimed(2, "gift").Code)
+	stats, err := c.CouponStats(c.ctx, "gift")
+	require.NoError(t, err)
+	require.Zero(t, stats.Available, "the other may have been seen")
+}
+
 func TestRaiseExpired_EndsOneClaimOfASharedCodeAndNotTheContactsOthers(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -77,6 +78,7 @@ type ImportReport struct {
 var (
 	ErrImportRunning  = errors.New("this file is being imported into this coupon by somebody else; wait for that to end")
 	ErrNotAList       = errors.New("the coupon makes its codes itself; codes are imported into coupons with `codes: {list: true}`")
+	ErrNoSet          = errors.New("the coupon has no such set; name it under `sets` and apply the coupon first")
 	ErrTooManyBatches = errors.New("the coupon would have more than 1,000 batches (one for each import, set and expiry); let the codes of a file share a few expiry dates, or leave the expiry to the coupon")
 )
 
@@ -109,7 +111,7 @@ func (s *Store) importCodes(ctx context.Context, request ImportCodes, file io.Re
 		return ImportReport{}, ErrNotAList
 	}
 	if request.Set != "" && !slices.Contains(coupon.Doc.Sets, request.Set) {
-		return ImportReport{}, fmt.Errorf("the coupon has no set %q; name it under `sets` and apply the coupon first", request.Set)
+		return ImportReport{}, ErrNoSet
 	}
 	spool, size, sum, err := spoolFile(file)
 	if err != nil {
@@ -152,6 +154,10 @@ func spoolFile(file io.Reader) (spool *os.File, size int64, sum []byte, err erro
 	}
 	if err != nil {
 		_ = spool.Close()
+		var disk *fs.PathError
+		if !errors.As(err, &disk) {
+			err = &FileError{err}
+		}
 		return nil, 0, nil, fmt.Errorf("reading the file: %w", err)
 	}
 	return spool, size, hash.Sum(nil), nil

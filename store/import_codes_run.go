@@ -82,7 +82,7 @@ func (im *codeImport) readBatches(ctx context.Context) error {
 func (im *codeImport) run(ctx context.Context, file io.Reader) error {
 	next, err := im.rows(file)
 	if err != nil {
-		return err
+		return &FileError{err}
 	}
 	chunk := make([]importRow, 0, importChunk)
 	for {
@@ -92,7 +92,10 @@ func (im *codeImport) run(ctx context.Context, file io.Reader) error {
 		}
 		if err != nil {
 			// What was read before the file broke is good.
-			return errors.Join(err, im.write(ctx, chunk))
+			if err := im.write(ctx, chunk); err != nil {
+				return err
+			}
+			return &FileError{err}
 		}
 		if row.line <= im.from {
 			continue

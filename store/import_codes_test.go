@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestImportCodes_SaysWhatToDoWithAFileItCannotRead(t *testing.T) {
 	for coupon, file := range map[string]struct{ format, body, says string }{
 		"gift":      {store.ImportCSV, "name,total\nx,1\n", "names no column `code`"},
 		"made":      {store.ImportLines, "A1", "codes: {list: true}"},
-		"gift/gold": {store.ImportLines, "A1", `no set "gold"`},
+		"gift/gold": {store.ImportLines, "A1", "no such set"},
 		"none":      {store.ImportLines, "A1", "not found"},
 	} {
 		_, err := c.ImportCodes(c.ctx, store.ImportCodes{Coupon: coupon, Format: file.format}, strings.NewReader(file.body), nil)
@@ -77,6 +78,37 @@ func TestImportCodes_SaysWhatToDoWithAFileItCannotRead(t *testing.T) {
 	stats, err := c.CouponStats(c.ctx, "gift")
 	require.NoError(t, err)
 	require.EqualValues(t, 2, stats.Available)
+}
+
+func TestImportCodes_TellsTheDatabasesFaultFromTheFiles(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply(listCoupon)
+	request := store.ImportCodes{Coupon: "gift", Format: store.ImportJSON}
+	var unreadable *store.FileError
+	_, err := c.ImportCodes(c.ctx, request, strings.NewReader(`["A1", {`), nil)
+	require.ErrorAs(t, err, &unreadable)
+
+	// The write of what stood before the break fails, too.
+	_, err = c.Pool.Exec(c.ctx, `ALTER TABLE code RENAME TO away`)
+	require.NoError(t, err)
+	_, err = c.ImportCodes(c.ctx, request, strings.NewReader(`["A2", {`), nil)
+	require.Error(t, err)
+	require.NotErrorAs(t, err, &unreadable)
+	_, err = c.Pool.Exec(c.ctx, `ALTER TABLE away RENAME TO code`)
+	require.NoError(t, err)
+
+	lines := store.ImportCodes{Coupon: "gift", Format: store.ImportLines}
+	cut := sync.OnceFunc(func() {
+		_, err := c.Pool.Exec(c.ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		require.NoError(t, err)
+	})
+	_, err = c.ImportCodes(c.ctx, lines, strings.NewReader("A3\nA4"), func(int64, int64) { cut() })
+	require.Error(t, err)
+	require.NotErrorAs(t, err, &unreadable)
+	report, err := c.ImportCodes(c.ctx, lines, strings.NewReader("A3\nA4"), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, report.Added)
 }
 
 func TestImportCodes_RefusesAThousandExpiryDates(t *testing.T) {

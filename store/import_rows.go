@@ -14,6 +14,13 @@ const maxRow = 8 << 20
 
 var errLongRow = fmt.Errorf("it is longer than %d MiB; is a quote or a bracket missing at its end? What stands before it was imported", maxRow>>20)
 
+// FileError is what is wrong with an imported file as a whole; its innermost error
+// repeats nothing of it.
+type FileError struct{ err error }
+
+func (e *FileError) Error() string { return e.err.Error() }
+func (e *FileError) Unwrap() error { return e.err }
+
 // openFile reads a file that people made: some programs put a mark before UTF-8.
 func openFile(r io.Reader) *bufio.Reader {
 	in := bufio.NewReaderSize(r, 64<<10)

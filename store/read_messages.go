@@ -143,16 +143,29 @@ func (s *Store) stillSent(ctx context.Context, tx pgx.Tx, id string) error {
 }
 
 // NoticesToSend gives up to limit notices to teams that a person wants sent again, the
-// one that waits longest first, with those whose attempt hasn't reported.
+// one that waits longest first.
 func (s *Store) NoticesToSend(ctx context.Context, limit int) ([]*Message, error) {
-	rows, err := s.Pool.Query(ctx, `SELECT `+messageColumns+` FROM message
-		WHERE kind = 'internal' AND resent > 0 AND state IN ('reserved', 'calling') AND journey_id IS NOT NULL ORDER BY updated_at LIMIT $1`, limit)
+	return s.messagesOf(ctx, "listing notices to send again", `SELECT `+messageColumns+` FROM message
+		WHERE kind = 'internal' AND resent > 0 AND state = 'reserved' AND journey_id IS NOT NULL ORDER BY updated_at LIMIT $1`, limit)
+}
+
+// LostCalls gives up to limit messages whose attempt began a minute ago or earlier and
+// which no step comes back to: their journey is over, they have none, or they are
+// notices that were sent again.
+func (s *Store) LostCalls(ctx context.Context, limit int) ([]*Message, error) {
+	return s.messagesOf(ctx, "listing lost calls", `SELECT `+messageColumns+` FROM message
+		WHERE state = 'calling' AND called_at < now() - interval '1 minute' AND (kind = 'internal' AND resent > 0
+			OR NOT EXISTS (SELECT FROM journey j WHERE j.id = journey_id AND j.state <> 'ended')) ORDER BY called_at LIMIT $1`, limit)
+}
+
+func (s *Store) messagesOf(ctx context.Context, doing, sql string, args ...any) ([]*Message, error) {
+	rows, err := s.Pool.Query(ctx, sql, args...)
 	if err != nil {
-		return nil, fmt.Errorf("listing notices to send again: %w", err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	notices, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Message, error) { return scanMessage(row) })
+	messages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Message, error) { return scanMessage(row) })
 	if err != nil {
-		return nil, fmt.Errorf("listing notices to send again: %w", err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	return notices, nil
+	return messages, nil
 }

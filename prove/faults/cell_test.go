@@ -64,7 +64,7 @@ type undisturbed struct {
 // with long waits end.
 func hours(way walk.Way) time.Duration {
 	switch way.Name {
-	case "redeemed", "redeemed-at-a-till", "bought-without-code", "by-hand", "returned", "bought": // these don't last until the end of a wait
+	case "redeemed", "redeemed-at-a-till", "bought-without-code", "by-hand", "returned", "bought", "not-bought": // these don't last until the end of a wait
 		return time.Second
 	case "applied", "last-call-by-mail": // the last call goes out a day before the code expires
 		return 800 * time.Millisecond
