@@ -84,6 +84,23 @@ func (a *api) importRoute() {
 // importProblem tells what stopped an import as a whole.
 func importProblem(err error) error {
 	var unreadable *store.FileError
+	switch {
+	case errors.As(err, &unreadable):
+		return fileProblem(unreadable)
+	case errors.Is(err, store.ErrImportRunning):
+		return problem(http.StatusConflict, "import_running", "%s", store.ErrImportRunning)
+	case errors.Is(err, store.ErrNotAList):
+		return problem(http.StatusConflict, "not_a_list", "%s", store.ErrNotAList)
+	case errors.Is(err, store.ErrNoSet):
+		return problem(http.StatusUnprocessableEntity, "no_such_set", "%s", store.ErrNoSet)
+	case errors.Is(err, store.ErrTooManyBatches):
+		return problem(http.StatusUnprocessableEntity, "too_many_batches", "%s", store.ErrTooManyBatches)
+	}
+	return err
+}
+
+// fileProblem tells what is wrong with the file, or with its way here.
+func fileProblem(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -94,18 +111,8 @@ func importProblem(err error) error {
 		return problem(slow.Status, slow.Code, "%s; what came before is imported", slow.Detail)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return problem(http.StatusUnprocessableEntity, "unreadable_file", "the file breaks off in the middle; what came before is imported, and importing the whole file adds the rest")
-	case errors.Is(err, store.ErrImportRunning):
-		return problem(http.StatusConflict, "import_running", "%s", store.ErrImportRunning)
-	case errors.Is(err, store.ErrNotAList):
-		return problem(http.StatusConflict, "not_a_list", "%s", store.ErrNotAList)
-	case errors.Is(err, store.ErrNoSet):
-		return problem(http.StatusUnprocessableEntity, "no_such_set", "%s", store.ErrNoSet)
-	case errors.Is(err, store.ErrTooManyBatches):
-		return problem(http.StatusUnprocessableEntity, "too_many_batches", "%s", store.ErrTooManyBatches)
-	case errors.As(err, &unreadable):
-		return problem(http.StatusUnprocessableEntity, "unreadable_file", "%s", rootOf(err))
 	}
-	return err
+	return problem(http.StatusUnprocessableEntity, "unreadable_file", "%s", rootOf(err))
 }
 
 // rootOf is the innermost error: what was found, without what was being done.
