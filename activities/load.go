@@ -29,6 +29,9 @@ func (a *Activities) load(ctx context.Context, step Step) (*scene, error) {
 	return s, err
 }
 
+// byID is the index of a step that is known by its id alone.
+const byID = -1
+
 // look gives the scene of any step of a journey.
 func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
 	journey, err := a.Store.Journey(ctx, a.Store.Pool, step.Journey)
@@ -39,6 +42,9 @@ func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
+	if step.Index == byID {
+		step.Index = slices.IndexFunc(version.Program.Plan.Steps, func(known campaign.Step) bool { return known.ID == step.ID })
+	}
 	if step.Index < 0 || step.Index >= len(version.Program.Docs) {
 		return nil, fmt.Errorf("finding step %d of %s version %d: %w", step.Index, journey.Campaign, journey.Version, store.ErrNotFound)
 	}
@@ -47,20 +53,6 @@ func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
 		return nil, err
 	}
 	return &scene{Step: step, journey: journey, version: version, doc: version.Program.Docs[step.Index], contact: contact}, nil
-}
-
-// lookByID gives the scene of a step that is known by its name alone.
-func (a *Activities) lookByID(ctx context.Context, journeyID, stepID string) (*scene, error) {
-	journey, err := a.Store.Journey(ctx, a.Store.Pool, journeyID)
-	if err != nil {
-		return nil, err
-	}
-	version, err := a.Store.Version(ctx, a.Store.Pool, journey.CampaignID, journey.Version)
-	if err != nil {
-		return nil, err
-	}
-	index := slices.IndexFunc(version.Program.Plan.Steps, func(s campaign.Step) bool { return s.ID == stepID })
-	return a.look(ctx, Step{Journey: journeyID, ID: stepID, Index: index})
 }
 
 // zone is the contact's own time zone, else the campaign's, else the project's.

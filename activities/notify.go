@@ -149,7 +149,7 @@ func (a *Activities) notifyAgain(ctx context.Context) (int, error) {
 
 // notifyOnceMore returns false where it sent nothing.
 func (a *Activities) notifyOnceMore(ctx context.Context, m *store.Message) (bool, error) {
-	s, err := a.lookByID(ctx, m.JourneyID, m.Step)
+	s, err := a.look(ctx, Step{Journey: m.JourneyID, ID: m.Step, Index: byID})
 	if err != nil || s.journey.CampaignState == "paused" {
 		return false, err
 	}

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"scrip.dev/scrip/dev"
+	"scrip.dev/scrip/dev/process"
 	"scrip.dev/scrip/dev/sandbox"
 	"scrip.dev/scrip/e2e/walk"
 )
@@ -126,12 +126,11 @@ func (b *banner) Write(p []byte) (int, error) {
 }
 
 func freePort() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := process.FreePort()
 	if err != nil {
 		panic(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // person is somebody at the shop, and the Scrip that they meet there.

@@ -197,3 +197,14 @@ func readPID(dir string) int {
 	pid, _ := strconv.Atoi(number)
 	return pid
 }
+
+func TestFreePort_IsGivenOnceAndNotToOutgoingConnections(t *testing.T) {
+	given := map[int]bool{}
+	for range 200 {
+		port, err := process.FreePort()
+		require.NoError(t, err)
+		require.Less(t, port, 32768, "Linux gives those from here on to outgoing connections")
+		require.False(t, given[port])
+		given[port] = true
+	}
+}

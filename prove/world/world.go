@@ -254,7 +254,7 @@ func listen(t testing.TB) net.Listener {
 }
 
 func freePort(t testing.TB) int {
-	listener := listen(t)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	port, err := process.FreePort()
+	require.NoError(t, err)
+	return port
 }
