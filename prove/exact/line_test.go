@@ -71,6 +71,7 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 	each := (people - first) / len(files)
 	for i, at := range files {
 		from := first + i*each
+		l.Until(t, func() bool { return l.Count(t, `SELECT count(*) FROM journey WHERE state = 'ended'`) == from }, "the mails of the file before")
 		l.refill(at, codeList(from, from+each))
 	}
 	l.Until(t, func() bool { return l.Count(t, `SELECT count(*) FROM journey WHERE state = 'ended'`) == people }, "everybody in line to have their mail")
