@@ -72,17 +72,21 @@ func (a *Activities) giveUpCalls(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	listed := 0
 	for _, m := range lost {
-		if err := now(a.lapse(ctx, m)); err != nil {
-			return 0, err
+		err := a.lapse(ctx, m)
+		if err == nil {
+			listed++
+		} else if err := notForLater(err); err != nil {
+			return listed, err
 		}
 	}
-	return len(lost), nil
+	return listed, nil
 }
 
-// now leaves out what Temporal would be asked to try again later: the ledger has what
+// notForLater leaves out what Temporal would be asked to try again later: the ledger has what
 // became of it, and the next round of upkeep comes by itself.
-func now(err error) error {
+func notForLater(err error) error {
 	var later *temporal.ApplicationError
 	if errors.As(err, &later) {
 		return nil

@@ -142,7 +142,7 @@ func (a *Activities) notifyAgain(ctx context.Context) (int, error) {
 		if done && err == nil {
 			sent++
 		}
-		errs = append(errs, now(err))
+		errs = append(errs, notForLater(err))
 	}
 	return sent, errors.Join(errs...)
 }

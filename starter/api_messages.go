@@ -39,7 +39,7 @@ func (a *api) messageRoutes() {
 	handle(a, store.ScopeWrite, creates(describe(op(http.MethodPost, "/v1/messages/{id}/resend", "resend-message", tag, "Send a message again"),
 		"For messages whose outcome is unknown or that are parked, once it is certain that they did not arrive: this is a person's word that sending twice is no danger."), http.StatusAccepted),
 		func(ctx context.Context, in *MessageID) (*answer[verdict], error) {
-			if err := a.Store.ResendMessage(ctx, in.ID, actor(ctx)); err != nil {
+			if err := a.Store.ResolveMessage(ctx, in.ID, store.VerdictResend, actor(ctx)); err != nil {
 				return nil, err
 			}
 			return reply(verdict{in.ID, store.VerdictResend})

@@ -106,6 +106,16 @@ func TestWhy_SpeaksInSentences(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
+// parked is a message whose outcome nobody knows, of a journey or, with "", a test.
+func parked(t *testing.T, s *store.Store, journey string) string {
+	t.Helper()
+	id := store.NewID(store.MessageID)
+	_, err := s.Pool.Exec(t.Context(), `INSERT INTO message (id, send_key, journey_id, step, channel, kind, connection, state, attempt)
+		VALUES ($1, $1, nullif($2, ''), 'send', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
+	require.NoError(t, err)
+	return id
+}
+
 func TestResolveMessage_SettlesByAPersonsWord(t *testing.T) {
 	t.Parallel()
 	s := opened(t)
@@ -113,10 +123,7 @@ func TestResolveMessage_SettlesByAPersonsWord(t *testing.T) {
 	require.NoError(t, err)
 	journey := journeyOf(t, s, "unknown_outcome")
 	for verdict, state := range map[string]string{store.VerdictAccepted: store.MessageAccepted, store.VerdictResend: store.MessageReserved, store.VerdictGiveUp: store.MessageRefused} {
-		id := store.NewID(store.MessageID)
-		_, err := s.Pool.Exec(t.Context(), `INSERT INTO message (id, send_key, journey_id, step, channel, kind, connection, state, attempt)
-			VALUES ($1, $1, $2, 'send', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
-		require.NoError(t, err)
+		id := parked(t, s, journey)
 		require.NoError(t, s.ResolveMessage(t.Context(), id, verdict, "test"))
 		m, err := s.Message(t.Context(), s.Pool, id)
 		require.NoError(t, err)
@@ -135,12 +142,9 @@ func TestResolveMessage_RefusesToSendAgainWhatNothingWouldSend(t *testing.T) {
 	_, err = s.EndJourney(t.Context(), store.Ending{Journey: over, Outcome: "redeemed"})
 	require.NoError(t, err)
 	for name, journey := range map[string]string{"a message whose journey is over": over, "a test": ""} {
-		id := store.NewID(store.MessageID)
-		_, err := s.Pool.Exec(t.Context(), `INSERT INTO message (id, send_key, journey_id, step, channel, kind, connection, state, attempt)
-			VALUES ($1, $1, nullif($2, ''), 'send', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
-		require.NoError(t, err)
+		id := parked(t, s, journey)
 		require.ErrorIs(t, s.ResolveMessage(t.Context(), id, store.VerdictResend, "test"), store.ErrNobodySends, name)
-		require.ErrorIs(t, s.ResendMessage(t.Context(), id, "test"), store.ErrNobodySends, name)
 		require.NoError(t, s.ResolveMessage(t.Context(), id, store.VerdictGiveUp, "test"), name)
+		require.ErrorIs(t, s.ResolveMessage(t.Context(), id, store.VerdictResend, "test"), store.ErrNotUnsettled, name)
 	}
 }

@@ -134,7 +134,10 @@ func (s *Store) importCodes(ctx context.Context, request ImportCodes, file io.Re
 	}
 	counted := &countingReader{reader: spool, total: size, progress: progress}
 	if err := im.run(ctx, counted); err != nil {
-		return im.report, errors.Join(err, im.stopped(ctx, err))
+		if failed := im.stopped(ctx); failed != nil {
+			return im.report, fmt.Errorf("%w, after: %v", failed, err)
+		}
+		return im.report, err
 	}
 	return im.finish(ctx)
 }

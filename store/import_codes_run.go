@@ -135,7 +135,7 @@ func (im *codeImport) check(row importRow) importRow {
 }
 
 // stopped notes that the import could not go to its end, with what it has.
-func (im *codeImport) stopped(ctx context.Context, cause error) error {
+func (im *codeImport) stopped(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil // broken off: it stays running, and goes on when asked again
 	}

@@ -81,27 +81,17 @@ func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) e
 	if !known {
 		return fmt.Errorf("resolving message %s: %q is no verdict", id, verdict)
 	}
-	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, to.state, to.reason, actor, "message."+verdict)
-}
-
-// ResendMessage sends a message again that nobody knows the outcome of, with the
-// errors of ResolveMessage.
-func (s *Store) ResendMessage(ctx context.Context, id, actor string) error {
-	return s.moveByHand(ctx, id, []string{MessageUnknown, MessageParked}, MessageReserved, "", actor, "message.resend")
-}
-
-func (s *Store) moveByHand(ctx context.Context, id string, from []string, state, reason, actor, action string) error {
 	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		if state == MessageReserved {
+		if to.state == MessageReserved {
 			if err := s.stillSent(ctx, tx, id); err != nil {
 				return err
 			}
 		}
 		var journey *string
-		err := tx.QueryRow(ctx, `UPDATE message SET state = $3, reason = $4, attempt_token = '', updated_at = now(),
-				resent = resent + CASE WHEN $3 = 'reserved' THEN 1 ELSE 0 END,
-				accepted_at = CASE WHEN $3 = 'accepted' THEN coalesce(accepted_at, now()) ELSE accepted_at END
-			WHERE id = $1 AND state = ANY ($2) RETURNING journey_id`, id, from, state, reason).Scan(&journey)
+		err := tx.QueryRow(ctx, `UPDATE message SET state = $2, reason = $3, attempt_token = '', updated_at = now(),
+				resent = resent + CASE WHEN $2 = 'reserved' THEN 1 ELSE 0 END,
+				accepted_at = CASE WHEN $2 = 'accepted' THEN coalesce(accepted_at, now()) ELSE accepted_at END
+			WHERE id = $1 AND state IN ('unknown', 'parked') RETURNING journey_id`, id, to.state, to.reason).Scan(&journey)
 		if errors.Is(err, pgx.ErrNoRows) {
 			if _, err := s.Message(ctx, tx, id); err != nil {
 				return err
@@ -116,7 +106,7 @@ func (s *Store) moveByHand(ctx context.Context, id string, from []string, state,
 				return err
 			}
 		}
-		return Audit(ctx, tx, actor, action, id, nil)
+		return Audit(ctx, tx, actor, "message."+verdict, id, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("settling message %s: %w", id, err)
@@ -130,6 +120,9 @@ func (s *Store) stillSent(ctx context.Context, tx pgx.Tx, id string) error {
 	m, err := s.Message(ctx, tx, id)
 	if err != nil || m.Kind == "internal" && m.JourneyID != "" {
 		return err
+	}
+	if m.State != MessageUnknown && m.State != MessageParked {
+		return ErrNotUnsettled
 	}
 	var open bool
 	err = tx.QueryRow(ctx, `SELECT state <> 'ended' FROM journey WHERE id = $1 FOR SHARE`, m.JourneyID).Scan(&open)

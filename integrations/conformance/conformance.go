@@ -3,9 +3,11 @@
 package conformance
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +34,21 @@ func Settings(name, text string, client *http.Client) integrations.Settings {
 		Now:    time.Now,
 	}
 }
+
+// Answers is a client that is always answered the same.
+func Answers(status int, header http.Header, body []byte) *http.Client {
+	return &http.Client{
+		Transport: answer(func(r *http.Request) *http.Response {
+			return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Header: header,
+				Body: io.NopCloser(bytes.NewReader(body)), Request: r}
+		}),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+type answer func(*http.Request) *http.Response
+
+func (a answer) RoundTrip(r *http.Request) (*http.Response, error) { return a(r), nil }
 
 func decode(text string, into any) error {
 	file, err := parser.ParseBytes([]byte(text), 0)

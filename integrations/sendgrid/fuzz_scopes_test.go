@@ -2,11 +2,9 @@ package sendgrid_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,15 +13,6 @@ import (
 	"scrip.dev/scrip/integrations/conformance"
 	"scrip.dev/scrip/integrations/sendgrid"
 )
-
-// answers is a connection at whose other end always the same is said.
-type answers func() *http.Response
-
-func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := a()
-	answer.Request = r
-	return answer, nil
-}
 
 // FuzzScopes: a key is good if SendGrid lists mail.send among its scopes, and a check
 // that fails repeats none of the answer.
@@ -37,10 +26,8 @@ func FuzzScopes(f *testing.F) {
 		if status < 200 || status > 599 {
 			return
 		}
-		say := answers(func() *http.Response {
-			return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(body)))}
-		})
-		made, err := sendgrid.New(conformance.Settings("email", settings(""), &http.Client{Transport: say, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}))
+		client := conformance.Answers(status, http.Header{}, body)
+		made, err := sendgrid.New(conformance.Settings("email", settings(""), client))
 		require.NoError(t, err)
 		err = made.(integrations.Checker).Check(t.Context())
 		var listed struct{ Scopes []string }

@@ -1,9 +1,7 @@
 package twilio_test
 
 import (
-	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,15 +10,6 @@ import (
 	"scrip.dev/scrip/integrations/conformance"
 	"scrip.dev/scrip/integrations/twilio"
 )
-
-// answers is a connection at whose other end always the same is said.
-type answers func() *http.Response
-
-func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer := a()
-	answer.Request = r
-	return answer, nil
-}
 
 // FuzzAnswer: whatever stands in an answer, the status alone says whether a message was
 // taken; what a server error says of itself settles nothing; and an error repeats none of
@@ -39,11 +28,8 @@ func FuzzAnswer(f *testing.F) {
 		if status < 200 || status > 599 {
 			return
 		}
-		say := answers(func() *http.Response {
-			return &http.Response{StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1,
-				Header: http.Header{"Retry-After": {retryAfter}, "Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(string(body)))}
-		})
-		made, err := twilio.New(conformance.Settings("sms", settings(""), &http.Client{Transport: say, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}))
+		client := conformance.Answers(status, http.Header{"Retry-After": {retryAfter}, "Content-Type": {"application/json"}}, body)
+		made, err := twilio.New(conformance.Settings("sms", settings(""), client))
 		require.NoError(t, err)
 		_, err = made.(integrations.Channel).Send(t.Context(), integrations.Message{ID: "msg_1", To: anna, Text: "Your code is TEN-4711"})
 		if status == http.StatusCreated {
