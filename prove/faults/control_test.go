@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"strings"
 	"testing"
 
 	"scrip.dev/scrip/prove/control"
@@ -23,15 +24,23 @@ func TestControl_AnAnswerBeforeTheCommitIsMissed(t *testing.T) {
 
 func TestControl_ATemporalThatForgetsIsMissed(t *testing.T) {
 	t.Parallel()
-	control.Miss(t, control.Safeguard{
-		Name:    "what Temporal keeps on disk",
-		File:    "prove/world/world.go",
-		Old:     "	if w.options.Forgetful {\n",
-		New:     "	if !w.options.Forgetful {\n",
-		Package: "./prove/faults",
-		Proof:   "TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_server_after_worker_RespondWorkflowTaskCompleted_#1",
-		Says:    "--- FAIL: TestPromise6_WhateverDiesWhenTheEndIsTheSame", Env: impatient,
-	})
+	for name, proof := range map[string]string{
+		"at one moment": "TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_server_after_worker_RespondWorkflowTaskCompleted_#1",
+		"in a storm":    "TestPromise6_InAStormEverybodyArrives",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test, _, _ := strings.Cut(proof, "/")
+			control.Miss(t, control.Safeguard{
+				Name:    "what Temporal keeps on disk",
+				File:    "prove/world/world.go",
+				Old:     "	if w.options.Forgetful {\n",
+				New:     "	if !w.options.Forgetful {\n",
+				Package: "./prove/faults", Proof: proof,
+				Says: "--- FAIL: " + test, Env: impatient,
+			})
+		})
+	}
 }
 
 func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
