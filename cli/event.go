@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -60,6 +63,11 @@ func eventBody(args []string, file string, contact map[string]string, id, code s
 	}
 	if len(args) == 0 {
 		return nil, usage("name the event's type, such as order.paid; see `scrip event send --help`")
+	}
+	for _, text := range slices.Concat(args, []string{id, code}, slices.Collect(maps.Values(contact))) {
+		if !utf8.ValidString(text) {
+			return nil, usage("%q is not UTF-8, and would arrive as something else", text)
+		}
 	}
 	fields := map[string]any{}
 	for _, arg := range args[1:] {
