@@ -44,6 +44,7 @@ func TestControl_Clocks(t *testing.T) {
 		Old:     `min(m.ago, time.Since(m.Begun()))`,
 		New:     `m.ago`,
 		Package: "./prove/worst", Proof: "TestClocks_ADatabaseWhoseClockIsSetSendsNothingTwice", Says: "because of a clock",
+		Env: []string{"SCRIP_PROVE=full"}, // few messages are where a clock is set at the wrong moment
 	})
 }
 
