@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,9 @@ type outage struct {
 	begin    func(*world.World) error
 	end      func(*world.World) error
 	disk     int
-	answered bool // events are accepted meanwhile
+	answered bool     // events are accepted meanwhile
+	load     float64  // events a second; default: many
+	settings []string // of the processes, NAME=value
 }
 
 const vendorsAway = "the vendors refuse connections"
@@ -56,8 +59,10 @@ func outages() []outage {
 				}
 				return nil
 			}},
-		{name: vendorsAway, away: proof.Size(8*time.Second, time.Hour), answered: true,
-			begin: func(w *world.World) error { w.CloseVendors(); return nil }, end: (*world.World).OpenVendors},
+		// For an hour the processes have the patience that they have by default.
+		{name: vendorsAway, away: proof.Size(8*time.Second, time.Hour), answered: true, load: proof.Size(10.0, 2.0),
+			settings: []string{"SCRIP_WORKER_VENDOR_BACKOFF=" + proof.Size(500*time.Millisecond, 5*time.Second).String()},
+			begin:    func(w *world.World) error { w.CloseVendors(); return nil }, end: (*world.World).OpenVendors},
 	}
 }
 
@@ -74,9 +79,9 @@ func TestPromise1_NoAcceptedEventIsLost(t *testing.T) {
 }
 
 func endure(t *testing.T, o outage) {
-	w := world.Open(t, world.Options{Starters: 2, Workers: 2, Files: world.Errands, Disk: o.disk})
+	w := world.Open(t, world.Options{Starters: 2, Workers: 2, Files: world.Errands, Disk: o.disk, Environment: o.settings})
 	calls := watchStarts(w)
-	load := w.Load(proof.Size(10.0, 5.0))
+	load := w.Load(cmp.Or(o.load, proof.Size(10.0, 5.0)))
 	ahead := load.Accepted() + 10
 	eventually(t, time.Minute, func() bool { return load.Accepted() >= ahead }, "events to be accepted")
 
@@ -118,7 +123,7 @@ func endure(t *testing.T, o outage) {
 	if o.name == vendorsAway && proof.Full() { // a few dozen messages are no storm
 		// Each message comes back in its own time.
 		require.LessOrEqual(t, most, became.Sent/10, "the vendors aren't stormed when they are back")
-		require.LessOrEqual(t, float64(tries), 20+o.away.Seconds()/30, "the vendors aren't hammered while they are away")
+		require.LessOrEqual(t, float64(tries), 10+o.away.Minutes()/5, "the vendors aren't hammered while they are away")
 	}
 	proof.Found(t, proof.Finding{Promise: 1, Tried: fmt.Sprintf("%s for %s under load", o.name, o.away), Times: accepted,
 		Found: fmt.Sprintf("%d started, %d refused with a reason, none lost, none twice; %d requests were turned away and sent again; all was done %s after the end; at most %d starts at once, %d messages a second, %d tries of one",

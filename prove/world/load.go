@@ -31,9 +31,9 @@ var Errands = map[string]string{
 campaign: errands
 trigger: {event: errand.run, where: event.enters}
 entry: {key: event.no, while_inside: parallel}
-lifetime: 500d
+lifetime: 3600d
 steps:
-  - send: {email: errand, coupon: errand-10, kind: transactional, late: 400d}   # no outage makes it too late
+  - send: {email: errand, coupon: errand-10, kind: transactional, late: 3000d}   # no outage makes it too late
 ---
 coupon: errand-10
 discount: {percentage: 10}
