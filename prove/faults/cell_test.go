@@ -180,6 +180,18 @@ func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	return u
 }
 
+// meet walks the way until the moment comes, a few times at most: two walks don't
+// always meet the same moments, as work that happens side by side is grouped by
+// chance.
+func (l *lane) meet(t *testing.T, c cell, u undisturbed) (r result) {
+	for range 3 {
+		if r = l.run(t, c, u); r.struck {
+			break
+		}
+	}
+	return r
+}
+
 // run strikes once on the way, and demands that the end is as if nothing had
 // happened.
 func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
