@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"strings"
 	"testing"
 
 	"scrip.dev/scrip/prove/control"
@@ -24,20 +23,18 @@ func TestControl_AnAnswerBeforeTheCommitIsMissed(t *testing.T) {
 
 func TestControl_ATemporalThatForgetsIsMissed(t *testing.T) {
 	t.Parallel()
-	for name, proof := range map[string]string{
-		"at one moment": "TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_server_after_worker_RespondWorkflowTaskCompleted_#1",
-		"in a storm":    "TestPromise6_InAStormEverybodyArrives",
+	for name, c := range map[string]struct{ proof, says string }{
+		"at one moment": {"TestPromise6_WhateverDiesWhenTheEndIsTheSame/cells/.*/cart-recovery.redeemed_kill_the_server_after_worker_RespondWorkflowTaskCompleted_#1", "--- FAIL: TestPromise6_WhateverDiesWhenTheEndIsTheSame"},
+		"in a storm":    {"TestPromise6_InAStormEverybodyArrives", "waited 40s for"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test, _, _ := strings.Cut(proof, "/")
 			control.Miss(t, control.Safeguard{
 				Name:    "what Temporal keeps on disk",
 				File:    "prove/world/world.go",
 				Old:     "	if w.options.Forgetful {\n",
 				New:     "	if !w.options.Forgetful {\n",
-				Package: "./prove/faults", Proof: proof,
-				Says: "--- FAIL: " + test, Env: impatient,
+				Package: "./prove/faults", Proof: c.proof, Says: c.says, Env: impatient,
 			})
 		})
 	}
