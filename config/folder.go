@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -88,7 +89,7 @@ func (c *Config) Compose(files map[string]string) (*Folder, campaign.Problems) {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		switch {
 		case !applied(name):
-			problems = append(problems, campaign.Problem{Pos: campaign.Pos{File: name, Line: 1, Column: 1},
+			problems = append(problems, campaign.Problem{Pos: campaign.Pos{File: cmp.Or(name, `""`), Line: 1, Column: 1},
 				Message: "not a file of a project; expected campaigns/, coupons/ or segments/ with .yaml files, or templates/NAME/ with email.html, email.txt and sms.txt"})
 		case strings.HasPrefix(name, templatesDir+"/"):
 			parts := strings.Split(name, "/")

@@ -16,7 +16,8 @@ import (
 const renewEarly = 5 * time.Minute
 
 // longestToken is how long a token is believed to live at most, in seconds. A number
-// without measure would overflow, and each call would fetch a token of its own.
+// without measure, of either sign, would overflow: each call would fetch a token of
+// its own, or none would ever fetch another.
 const longestToken = 24 * 60 * 60
 
 // token gives the access token: the one in the settings, or one fetched by the
@@ -96,7 +97,7 @@ func (t *token) fetch(ctx context.Context) error {
 		return t.classify.Refused(fetching, integrations.Retry, "malformed_answer")
 	}
 	t.value = integrations.Secret(granted.Token)
-	t.expiry = t.now().Add(time.Duration(min(granted.ExpiresIn, longestToken)) * time.Second)
+	t.expiry = t.now().Add(time.Duration(max(0, min(granted.ExpiresIn, longestToken))) * time.Second)
 	return nil
 }
 
