@@ -48,7 +48,7 @@ func TestSend_ACodeThatMayHaveArrivedIsUsedUpWhateverComesLater(t *testing.T) {
 	_, err := d.send()
 	d.retried(err)
 	m := d.message()
-	moved, err := d.store.Settle(t.Context(), m, store.Outcome{State: store.MessageReserved})
+	moved, err := d.store.Settle(t.Context(), m, store.Outcome{State: store.MessageReserved, Resend: true})
 	require.NoError(t, err)
 	require.True(t, moved)
 	result, err := d.send()
@@ -56,6 +56,41 @@ func TestSend_ACodeThatMayHaveArrivedIsUsedUpWhateverComesLater(t *testing.T) {
 	require.Equal(t, activities.Failed, result.Status)
 	require.Zero(t, d.count(unseenCodes), "the first attempt may have arrived")
 	require.False(t, d.ended())
+}
+
+func TestSend_AnAttemptThatTheVendorDoesNotKnowUsesUpNoCode(t *testing.T) {
+	d := setup(t)
+	d.vendor.answers = []error{failure(integrations.Unknown), failure(integrations.Invalid)}
+	_, err := d.send()
+	d.retried(err)
+	require.Zero(t, d.count(unseenCodes))
+	moved, err := d.store.Settle(t.Context(), d.message(), store.Outcome{State: store.MessageReserved})
+	require.NoError(t, err)
+	require.True(t, moved)
+	require.Equal(t, 1, d.count(unseenCodes), "it was looked for and not found")
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Failed, result.Status)
+	require.True(t, d.ended(), "nobody saw it: it goes back")
+}
+
+func TestRecordEvidence_WinsOverARefusalOfALaterAttempt(t *testing.T) {
+	d := setup(t)
+	d.outlets.outlet.Resend = true
+	d.vendor.answers = []error{failure(integrations.Unknown), failure(integrations.Invalid)}
+	_, err := d.send()
+	d.retried(err)
+	_, err = d.store.Settle(t.Context(), d.message(), store.Outcome{State: store.MessageReserved, Resend: true})
+	require.NoError(t, err)
+	_, err = d.send()
+	require.NoError(t, err)
+	require.Equal(t, store.MessageRefused, d.message().State)
+	require.NoError(t, d.store.RecordEvidence(t.Context(), d.store.Pool, []string{"email"},
+		event.Evidence{MessageID: d.message().ID, Status: event.StatusDelivered, At: time.Now()}))
+	m := d.message()
+	require.Equal(t, store.MessageAccepted, m.State)
+	require.Empty(t, m.Reason)
+	require.Equal(t, event.StatusDelivered, m.Delivery)
 }
 
 func TestSend_EvidenceThatItArrivedAfterAllUsesUpTheCode(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// States of a message. reserved -> skipped | calling; calling -> accepted |
+// States of a message. What became of its last attempt; where it was sent again
+// although an earlier one may have arrived, the row counts that. reserved -> skipped | calling; calling -> accepted |
 // refused | reserved (certainly not taken) | unknown; unknown -> accepted |
 // refused | reserved (resend) | parked; parked -> accepted | refused | reserved.
 const (
@@ -151,27 +152,36 @@ type Outcome struct {
 	Resend bool
 }
 
+// nothingOut says that the vendor certainly took nothing of the attempt.
+func (o Outcome) nothingOut() bool {
+	return o.State == MessageRefused || o.State == MessageReserved && !o.Resend
+}
+
 // EndCall reports on the attempt that holds m.Token. Where the vendor certainly
 // took nothing, nobody saw the attempt's code. It returns false where the message
 // has moved on without it: evidence came first, or the attempt was given up as
 // unknown.
 func (s *Store) EndCall(ctx context.Context, m *Message, o Outcome) (moved bool, err error) {
-	if m.AssignmentID == 0 || o.State != MessageRefused && o.State != MessageReserved {
-		return s.move(ctx, s.Pool, m, MessageCalling, o)
+	return s.conclude(ctx, m, MessageCalling, o)
+}
+
+// Settle moves a message out of `unknown` or `parked`, as EndCall out of `calling`.
+func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (moved bool, err error) {
+	return s.conclude(ctx, m, m.State, o)
+}
+
+func (s *Store) conclude(ctx context.Context, m *Message, from string, o Outcome) (moved bool, err error) {
+	if m.AssignmentID == 0 || !o.nothingOut() {
+		return s.move(ctx, s.Pool, m, from, o)
 	}
 	err = s.conceal(ctx, m.AssignmentID, func(tx pgx.Tx) (bool, error) {
-		moved, err = s.move(ctx, tx, m, MessageCalling, o)
+		moved, err = s.move(ctx, tx, m, from, o)
 		return moved, err
 	})
 	if err != nil {
-		return false, fmt.Errorf("ending a call that let nothing out: %w", err)
+		return false, fmt.Errorf("ending an attempt that let nothing out: %w", err)
 	}
 	return moved, nil
-}
-
-// Settle moves a message out of `unknown` or `parked`.
-func (s *Store) Settle(ctx context.Context, m *Message, o Outcome) (bool, error) {
-	return s.move(ctx, s.Pool, m, m.State, o)
 }
 
 func (s *Store) move(ctx context.Context, q Querier, m *Message, from string, o Outcome) (bool, error) {

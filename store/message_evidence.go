@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,7 +17,8 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 	'unsubscribed', 'complained'], %s)`
 
 // RecordEvidence takes what a vendor told about a message after the call. It
-// wins over every other knowledge of whether the message was accepted, and wakes
+// wins over every other knowledge of whether the message was accepted, also of one
+// that was refused or skipped after an earlier attempt had got through, and wakes
 // a journey that was parked on not knowing. connections are those of the account
 // that tells. Evidence about messages of other systems is ignored, and so is what
 // is told of another account's message: whoever may sign for one account has no say
@@ -31,9 +33,9 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []str
 			FOR UPDATE
 		)
 		UPDATE message m SET
-			state = CASE WHEN m.state IN ('calling', 'unknown', 'parked', 'reserved') AND m.attempt > 0 THEN 'accepted' ELSE m.state END,
+			state = CASE WHEN m.attempt > 0 THEN 'accepted' ELSE m.state END,
 			accepted_at = coalesce(m.accepted_at, $5),
-			reason = CASE WHEN m.state IN ('calling', 'unknown', 'parked', 'reserved') THEN '' ELSE m.reason END,
+			reason = CASE WHEN m.attempt > 0 THEN '' ELSE m.reason END,
 			vendor_id = coalesce(m.vendor_id, nullif($3, '')),
 			delivery = CASE WHEN coalesce(`+fmt.Sprintf(deliveryRank, "m.delivery")+`, 0) < `+fmt.Sprintf(deliveryRank, "$4::text")+` THEN $4 ELSE m.delivery END,
 			delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
@@ -51,7 +53,7 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []str
 			ON CONFLICT DO NOTHING`, connections, ev.VendorID, ev.Status, ev.At)
 	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
 		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
-	case err == nil && assignmentID != 0 && (before == MessageReserved || before == MessageRefused):
+	case err == nil && assignmentID != 0 && slices.Contains([]string{MessageReserved, MessageRefused, MessageSkipped}, before):
 		// The vendor had taken it after all, and somebody may have the code.
 		if err = s.Expose(ctx, q, assignmentID); errors.Is(err, ErrUnusable) {
 			err = nil

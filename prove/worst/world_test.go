@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -174,6 +175,15 @@ func (w *world) count(sql string, args ...any) (n int) {
 	w.Helper()
 	require.NoError(w, w.store.Pool.QueryRow(context.Background(), sql, args...).Scan(&n))
 	return n
+}
+
+func (w *world) texts(sql string) []string {
+	w.Helper()
+	rows, err := w.store.Pool.Query(context.Background(), sql)
+	require.NoError(w, err)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(w, err)
+	return all
 }
 
 func (w *world) prepare() {
