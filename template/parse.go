@@ -28,6 +28,10 @@ type parsing struct {
 	problems Problems
 }
 
+// lineEnds leaves nothing that it would change again: what is stored is read as it
+// was checked.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 func (p *parsing) fail(file string, line int, format string, args ...any) {
 	p.problems = append(p.problems, Problem{p.path(file), line, fmt.Sprintf(format, args...)})
 }
@@ -85,7 +89,7 @@ func (p *parsing) take(file string) (string, bool) {
 		p.fail(file, 0, "the file is too large: at most %d kB", maxFile>>10)
 		return "", true
 	}
-	source = strings.ReplaceAll(strings.TrimPrefix(source, "\ufeff"), "\r\n", "\n")
+	source = lineEnds.Replace(strings.TrimLeft(source, "\ufeff"))
 	p.template.files[file] = source
 	return source, true
 }
