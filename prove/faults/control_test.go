@@ -44,9 +44,9 @@ func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
 	t.Parallel()
 	control.Miss(t, control.Safeguard{
 		Name:    "a change of workflow code that replays what was recorded",
-		File:    "workflows/calls.go",
-		Old:     "	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)\n",
-		New:     "	var err error\n	_, _ = quick, err\n	return act(ctx, says, do, in).Get(ctx)\n",
+		File:    "workflows/act.go",
+		Old:     "	if !step.Slow {\n",
+		New:     "	if step.Do != \"\" {\n",
 		Package: "./workflows", Proof: "TestReplay_EveryRecordedHistory",
 		Says: "nondeterminis",
 	})
@@ -56,9 +56,9 @@ func TestControl_AReleaseThatDecidesOtherwiseIsMissed(t *testing.T) {
 	t.Parallel()
 	control.Miss(t, control.Safeguard{
 		Name:    "a change of workflow code that goes on where the previous release stopped",
-		File:    "workflows/calls.go",
-		Old:     "	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)\n",
-		New:     "	var err error\n	_, _ = quick, err\n	return act(ctx, says, do, in).Get(ctx)\n",
+		File:    "workflows/act.go",
+		Old:     "	if !step.Slow {\n",
+		New:     "	if step.Do != \"\" {\n",
 		Package: "./prove/faults", Proof: "TestPromise8_JourneysOfThePreviousReleaseEndOnThisOne",
 		Says: "the second message of", Env: []string{"SCRIP_PROVE_PATIENCE=90s"},
 	})
