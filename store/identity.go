@@ -71,7 +71,13 @@ func normaliseIdentity(kind, value, country string) (string, bool) {
 		if err != nil || !phonenumbers.IsPossibleNumber(number) {
 			return value, false
 		}
-		return phonenumbers.Format(number, phonenumbers.E164), true
+		norm := phonenumbers.Format(number, phonenumbers.E164)
+		// Of zeros without a number behind them, each reading takes one away.
+		again, err := phonenumbers.Parse(norm, "")
+		if err != nil || phonenumbers.Format(again, phonenumbers.E164) != norm {
+			return value, false
+		}
+		return norm, true
 	case event.External:
 		return value, true
 	}
