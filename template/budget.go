@@ -3,14 +3,29 @@ package template
 import (
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/osteele/liquid/render"
 	"github.com/osteele/liquid/values"
 )
 
-// rendering is one run of a text: what it may still spend, and what went wrong.
+// rendering runs one text after the other: its filters take longer to install than
+// most texts to fill.
 type rendering struct {
+	expense
+	config render.Config
+}
+
+// renderings are those that run nothing now.
+var renderings = sync.Pool{New: func() any {
+	r := &rendering{config: grammar}
+	r.install(&r.config)
+	return r
+}}
+
+// expense is what one run of a text has spent, and what went wrong.
+type expense struct {
 	text   *text
 	zone   *time.Location
 	began  time.Time
@@ -44,11 +59,11 @@ func (r *rendering) spend(steps, bytes int) error {
 
 // turn pays for one turn of a loop, which has so many pieces and can add so many bytes
 // to a captured text.
-func (r *rendering) turn(pieces, bytes int) (any, error) {
+func (r *rendering) turn(pieces, bytes int) error {
 	if r.turns++; r.turns > maxTurns {
-		return nil, r.fail(ErrTooLong)
+		return r.fail(ErrTooLong)
 	}
-	return "", r.spend(pieces, bytes)
+	return r.spend(pieces, bytes)
 }
 
 // paying gives the library's filters to a run, each of which then pays for what it
@@ -61,10 +76,32 @@ type paying struct {
 
 func (p paying) AddFilter(name string, filter any) {
 	fn := reflect.ValueOf(filter)
-	p.config.AddFilter(name, func(value any, params ...any) (any, error) { return p.call(name, fn, value, params) })
+	do := directly(filter, func(args []any) (any, error) { return values.Call(fn, args) })
+	p.config.AddFilter(name, func(value any, params ...any) (any, error) { return p.call(name, do, value, params) })
 }
 
-func (p paying) call(name string, fn reflect.Value, value any, params []any) (out any, err error) {
+// directly calls the filters that mails use most where their arguments are as they
+// want them; the library's way, which converts them, takes longer than the filters.
+func directly(filter any, convert func([]any) (any, error)) func([]any) (any, error) {
+	return func(args []any) (any, error) {
+		switch fn := filter.(type) {
+		case func(value, otherwise any) any:
+			if len(args) == 2 {
+				return fn(args[0], args[1]), nil
+			}
+		case func(value any, format func(string) string) (string, error):
+			if len(args) == 1 {
+				return fn(args[0], func(format string) string { return format })
+			}
+			if format, ok := args[1].(string); ok && len(args) == 2 {
+				return fn(args[0], func(string) string { return format })
+			}
+		}
+		return convert(args)
+	}
+}
+
+func (p paying) call(name string, fn func([]any) (any, error), value any, params []any) (out any, err error) {
 	// The library panics on values that a filter cannot take, in words that hold
 	// the values.
 	defer func() {
@@ -72,11 +109,12 @@ func (p paying) call(name string, fn reflect.Value, value any, params []any) (ou
 			out, err = nil, p.run.fail(fmt.Errorf("the filter `%s` cannot take what it is given", name))
 		}
 	}()
-	args := []any{opened(value)}
+	args := make([]any, 1, len(params)+1)
+	args[0] = opened(value)
 	for _, param := range params {
 		args = append(args, opened(param))
 	}
-	if out, err = values.Call(fn, args); err != nil {
+	if out, err = fn(args); err != nil {
 		return nil, err
 	}
 	out = sealed(out)

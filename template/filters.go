@@ -3,7 +3,6 @@ package template
 import (
 	"errors"
 	"fmt"
-	"html"
 	"slices"
 	"strings"
 	"sync"
@@ -29,10 +28,6 @@ var filterNames = sync.OnceValue(func() []string {
 
 // install gives a configuration, which has none yet, the filters of this run.
 func (r *rendering) install(c *render.Config) {
-	c.AddFilter(filterPrint, func(value any, number int) (any, error) { return r.print(value, number, r.text.html) })
-	c.AddFilter(filterPlain, func(value any, number int) (any, error) { return r.print(value, number, false) })
-	c.AddFilter(filterLink, func(value any, number int) (any, error) { return r.link(value, number) })
-	c.AddFilter(filterCount, r.turn)
 	paid := paying{r, c}
 	filters.AddStandardFilters(paid)
 	for name, filter := range r.own() {
@@ -63,30 +58,6 @@ func (r *rendering) explain(err error) error {
 		err = ErrTooLarge
 	}
 	return fmt.Errorf("rendering %s: %w", r.text.file, err)
-}
-
-// print checks what {{ }} prints, and escapes it in HTML.
-func (r *rendering) print(value any, number int, escape bool) (any, error) {
-	if value == nil {
-		return nil, r.fail(fmt.Errorf("{{ %s }} %w", r.text.expressions[number], ErrUndefined))
-	}
-	if safe, ok := value.(safeHTML); ok {
-		return safe.html, nil
-	}
-	out := r.display(value)
-	if escape {
-		out = html.EscapeString(out)
-	}
-	return out, r.spend(1, len(out))
-}
-
-// link is print for where an address of the message begins: one that runs a script
-// in its reader is refused.
-func (r *rendering) link(value any, number int) (any, error) {
-	if value != nil && !linkable(r.display(value)) {
-		return nil, r.fail(fmt.Errorf("{{ %s }} %w", r.text.expressions[number], ErrNotLinkable))
-	}
-	return r.print(value, number, true)
 }
 
 // display writes a value as text. Lists are joined without a separator, as

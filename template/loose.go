@@ -28,7 +28,7 @@ func (t *Text) Variables() []string { return t.text.variables }
 
 // Render fills the text, with dates in the zone of the variable `now`.
 func (t *Text) Render(vars map[string]any) (string, error) {
-	return t.text.render(vars, zoneOf(nil, vars))
+	return t.text.render(sealedVars(vars), zoneOf(nil, vars))
 }
 
 // RenderText reads and fills a text in one go.

@@ -142,7 +142,7 @@ func (m *markup) branch(name string) {
 // addresses are the attributes that hold one.
 var addresses = []string{"href", "src", "action", "formaction", "background", "poster", "cite", "data", "longdesc", "xlink:href"}
 
-// inMarkup picks the filter of a print, and refuses places in which escaping does
+// inMarkup picks the tag of a print, and refuses places in which escaping does
 // not suffice.
 func (p *preparer) inMarkup(token parser.Token) string {
 	at := p.markup.place
@@ -158,10 +158,10 @@ func (p *preparer) inMarkup(token parser.Token) string {
 		case strings.HasPrefix(at.attribute, "on"), at.attribute == "srcdoc":
 			p.fail(token, "nothing is printed into `%s`, which is a program", at.attribute)
 		case slices.Contains(addresses, at.attribute) && !at.settled:
-			return filterLink
+			return tagLink
 		}
 	}
-	return filterPrint
+	return tagPrint
 }
 
 // schemes are those with which an address of a message may begin.

@@ -10,13 +10,12 @@ import (
 	"github.com/osteele/liquid/parser"
 )
 
-// The filters that prepare writes into a text; their names cannot be written in
-// one.
+// The tags that prepare writes into a text; they cannot be written in one.
 const (
-	filterPrint = "scrip_print" // checks, and escapes where the text is HTML
-	filterPlain = "scrip_plain" // checks only: inside capture, which is printed later
-	filterLink  = "scrip_link"  // print, where an address begins
-	filterCount = "scrip_count" // pays for one turn of a loop
+	tagPrint = "scrip_print" // prints an expression: checks, and escapes where the text is HTML
+	tagPlain = "scrip_plain" // checks only: inside capture, which is printed later
+	tagLink  = "scrip_link"  // print, where an address begins
+	tagCount = "scrip_count" // pays for one turn of a loop
 )
 
 // Bounds of what a text says; the library follows both by calling itself.
@@ -28,13 +27,14 @@ const (
 // prepared is a text with the checks written into it.
 type prepared struct {
 	source      string
-	expressions []string // by the number that the print filters carry
+	expressions []string // by the number that the print tags carry
 	variables   []string
+	sets        bool // the text sets variables of its own
 }
 
 // preparer walks the tokens of a text once. The Liquid library neither escapes,
 // nor bounds loops, nor says which variable is missing; what it lacks is written
-// into the text as filters, before it is compiled.
+// into the text as tags, before it is compiled.
 type preparer struct {
 	out       strings.Builder
 	result    prepared
@@ -99,22 +99,22 @@ func (p *preparer) token(token parser.Token) {
 	}
 }
 
-// object wraps {{ expression }} into the filter that checks and escapes it.
+// object replaces {{ expression }} by the tag that checks and escapes it.
 func (p *preparer) object(token parser.Token) {
 	p.read(token, token.Args, false)
-	filter := filterPrint
+	tag := tagPrint
 	switch {
 	case p.captures > 0:
-		filter = filterPlain
+		tag = tagPlain
 	case p.markup != nil:
-		filter = p.inMarkup(token)
+		tag = p.inMarkup(token)
 	}
 	number := strconv.Itoa(len(p.result.expressions))
 	p.result.expressions = append(p.result.expressions, token.Args)
 	left, right := dashes(token.Source)
 	// Line ends inside the braces are kept, so that errors name the right line.
 	lines := strings.Repeat("\n", strings.Count(token.Source, "\n"))
-	p.out.WriteString("{{" + left + lines + " (" + token.Args + ") | " + filter + ": " + number + " " + right + "}}")
+	p.out.WriteString("{%" + left + lines + " " + tag + " " + number + " " + right + "%}")
 }
 
 // dashes gives the signs that trim white space around a token.
@@ -140,6 +140,10 @@ func (p *preparer) tag(token parser.Token) {
 		p.markup.branch(token.Name)
 	}
 	p.nest(token)
+	switch token.Name {
+	case "for", "tablerow", "assign", "capture", "cycle":
+		p.result.sets = true
+	}
 	switch token.Name {
 	case "raw", "comment":
 		p.verbatim = "end" + token.Name
@@ -199,7 +203,7 @@ func (p *preparer) loop(token parser.Token) string {
 		bytes = p.length // what one turn can add to the captured text
 	}
 	_, right := dashes(token.Source)
-	return fmt.Sprintf("%s{{ %d | %s: %d %s}}", token.Source, p.pieces, filterCount, bytes, right)
+	return fmt.Sprintf("%s{%% %s %d %d %s%%}", token.Source, tagCount, p.pieces, bytes, right)
 }
 
 func (p *preparer) assign(token parser.Token) {

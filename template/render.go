@@ -21,14 +21,14 @@ func (t *Template) Render(channel string, vars map[string]any) (Rendered, error)
 		if t.sms == nil {
 			return Rendered{}, fmt.Errorf("rendering templates/%s: it has no %s", t.name, fileSMS)
 		}
-		body, err := t.sms.render(vars, zone)
+		body, err := t.sms.render(sealedVars(vars), zone)
 		return Rendered{Text: strings.TrimSpace(body)}, err
 	case Email:
 		if t.front.TemplateID != "" {
 			return Rendered{TemplateID: t.front.TemplateID, Data: vendorData(vars, zone)}, nil
 		}
 		if t.html != nil || t.plain != nil {
-			return t.email(vars, zone)
+			return t.email(sealedVars(vars), zone)
 		}
 	}
 	return Rendered{}, fmt.Errorf("rendering templates/%s: it has no text for %s", t.name, channel)
@@ -46,9 +46,6 @@ func (t *Template) email(vars map[string]any, zone *time.Location) (Rendered, er
 	// A line end in a subject would begin a new header.
 	out := Rendered{Subject: strings.Join(strings.Fields(subject), " ")}
 	around := maps.Clone(vars)
-	if around == nil {
-		around = map[string]any{}
-	}
 	around["subject"], around["preheader"] = out.Subject, strings.Join(strings.Fields(preheader), " ")
 	if out.HTML, err = within(t.html, t.htmlLayout, vars, around, zone, func(s string) any { return safeHTML{html: s} }); err != nil {
 		return Rendered{}, err
@@ -70,7 +67,6 @@ func within(part, layout *text, vars, around map[string]any, zone *time.Location
 	if err != nil || layout == nil {
 		return body, err
 	}
-	around = maps.Clone(around)
 	around["content"] = content(strings.TrimSpace(body))
 	return layout.render(around, zone)
 }

@@ -50,6 +50,15 @@ func sealed(value any) any {
 	return fmt.Sprint(value)
 }
 
+// sealedVars are the variables of a rendering, in a map of its own.
+func sealedVars(vars map[string]any) map[string]any {
+	own := make(map[string]any, len(vars)+5)
+	for name, value := range vars {
+		own[name] = sealed(value)
+	}
+	return own
+}
+
 func sealedMap(from map[string]any) map[string]any {
 	to := from
 	for key, value := range from {

@@ -79,6 +79,9 @@ func (t *Template) Name() string { return t.name }
 // the layouts that it uses, with unified line ends.
 func (t *Template) Files() map[string]string { return maps.Clone(t.files) }
 
+// KeptAtVendor says whether the vendor has the texts: all variables are data there.
+func (t *Template) KeptAtVendor() bool { return t.front.TemplateID != "" }
+
 // In gives the template with dates rendered in a time zone.
 func (t *Template) In(zone *time.Location) *Template {
 	copied := *t

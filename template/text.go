@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 
 // text is one compiled Liquid text.
 type text struct {
-	file        string
-	node        render.Node
-	expressions []string
-	variables   []string
-	html        bool // what is printed is escaped
+	file      string
+	source    string
+	node      render.Node // nil: the source is all that it says
+	variables []string
+	sets      bool // it sets variables of its own
 }
 
 // grammar compiles texts. Rendering brings filters of its own.
@@ -40,7 +41,9 @@ func compile(source, file string, line int, html bool) (t *text, problem *Proble
 		}
 	}()
 	loc := parser.SourceLoc{Pathname: file, LineNo: line}
+	constant := true
 	for _, token := range parser.Scan(source, loc, nil) {
+		constant = constant && token.Type == parser.TextTokenType
 		if token.Type != parser.TextTokenType && len(token.Source) > maxTag {
 			return nil, &Problem{file, token.SourceLoc.LineNo, fmt.Sprintf("what stands between {{ and }}, or {%% and %%}, is longer than %d bytes", maxTag)}
 		}
@@ -52,11 +55,14 @@ func compile(source, file string, line int, html bool) (t *text, problem *Proble
 	if problem != nil {
 		return nil, problem
 	}
-	node, err := grammar.Compile(p.source, loc)
+	if constant {
+		return &text{file: file, source: source}, nil
+	}
+	node, err := p.grammar(html).Compile(p.source, loc)
 	if err != nil {
 		return nil, liquidProblem(err, file, line)
 	}
-	return &text{file, node, p.expressions, p.variables, html}, nil
+	return &text{file, source, node, p.variables, p.sets}, nil
 }
 
 func liquidProblem(err parser.Error, file string, line int) *Problem {
@@ -105,24 +111,30 @@ func (c *capped) Write(b []byte) (int, error) {
 	return c.Builder.Write(b)
 }
 
-// render fills the text with vars, which it leaves as they are.
+// render fills the text with vars, which come from sealedVars. What the text sets
+// isn't seen by others.
 func (t *text) render(vars map[string]any, zone *time.Location) (out string, err error) {
-	run := &rendering{text: t, zone: zone, began: time.Now()}
+	if t.node == nil {
+		return t.source, nil
+	}
+	run := renderings.Get().(*rendering)
+	run.expense = expense{text: t, zone: zone, began: time.Now()}
 	// The Liquid library panics where it cannot write, and on values that a
 	// filter cannot take.
 	defer func() {
 		if r := recover(); r != nil {
 			out, err = "", run.explain(fmt.Errorf("%v", r))
+			return
 		}
+		renderings.Put(run)
 	}()
-	bindings := make(map[string]any, len(vars)+4)
-	for k, v := range vars {
-		bindings[k] = sealed(v)
+	if t.sets {
+		vars = maps.Clone(vars)
 	}
-	config := grammar
-	run.install(&config)
+	vars[runName] = run
 	w := &capped{}
-	if err := render.Render(t.node, w, bindings, config); err != nil {
+	w.Grow(len(t.source))
+	if err := render.Render(t.node, w, vars, run.config); err != nil {
 		return "", run.explain(err)
 	}
 	return w.String(), nil

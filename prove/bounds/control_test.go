@@ -9,7 +9,7 @@ import (
 // Without any one of these the proof beside it fails.
 func TestControl_EscapingIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
-		Name: "escaping in HTML", File: "template/filters.go",
+		Name: "escaping in HTML", File: "template/tags.go",
 		Old: "		out = html.EscapeString(out)\n", New: "		_ = html.EscapeString\n",
 		Package: "./prove/bounds", Proof: "TestHTML_HasOnlyTheTagsOfItsTemplate", Says: "gives other tags",
 	})
@@ -18,7 +18,7 @@ func TestControl_EscapingIsMissed(t *testing.T) {
 func TestControl_TheCheckOfLinksIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "the check of links", File: "template/markup.go",
-		Old: "			return filterLink\n", New: "			return filterPrint\n",
+		Old: "			return tagLink\n", New: "			return tagPrint\n",
 		Package: "./prove/bounds", Proof: "TestHTML_HasOnlyTheTagsOfItsTemplate", Says: "leads to",
 	})
 }
@@ -26,8 +26,8 @@ func TestControl_TheCheckOfLinksIsMissed(t *testing.T) {
 func TestControl_TheLimitOfLoopsIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "the limit of loops", File: "template/budget.go",
-		Old:     "	if r.turns++; r.turns > maxTurns {\n		return nil, r.fail(ErrTooLong)\n	}\n	return \"\", r.spend(pieces, bytes)\n",
-		New:     "	_, _ = pieces, maxTurns\n	return \"\", r.spend(0, bytes+1)\n",
+		Old:     "	if r.turns++; r.turns > maxTurns {\n		return r.fail(ErrTooLong)\n	}\n	return r.spend(pieces, bytes)\n",
+		New:     "	_, _ = pieces, maxTurns\n	return r.spend(0, bytes+1)\n",
 		Package: "./prove/bounds", Proof: "TestTemplates_EndWithinTheirBounds/a_range_of_a_thousand_million", Says: "the loops take too many turns",
 	})
 }
@@ -42,8 +42,8 @@ func TestControl_TheLimitOfWhatIsMadeIsMissed(t *testing.T) {
 
 func TestControl_SealingIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
-		Name: "the sealing of Go values", File: "template/text.go",
-		Old: "bindings[k] = sealed(v)", New: "bindings[k] = v",
+		Name: "the sealing of Go values", File: "template/sealed.go",
+		Old: "own[name] = sealed(value)", New: "own[name] = value",
 		Package: "./prove/bounds", Proof: "TestTemplates_ReachNoMethodsAndNoFields", Says: "reaches something",
 	})
 }

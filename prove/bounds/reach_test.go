@@ -75,7 +75,7 @@ func TestTemplates_ReachNothingOutside(t *testing.T) {
 	for _, body := range []string{
 		`{% include "/etc/hostname" %}`, `{% render "/etc/hostname" %}`, `{% layout "/etc/hostname" %}`, `{% include_relative "a" %}`, `{% extends "a" %}`, `{% import "a" %}`, `{% liquid %}`,
 		`{{ "/etc/hostname" | file }}`, `{{ "/etc/hostname" | read }}`, `{{ "https://example.com" | fetch }}`, `{{ "SCRIP_BOUNDS_PROBE" | env }}`, `{{ 1 | type }}`, `{{ now | inspect }}`, `{{ 1 | eval }}`, `{{ 1 | exec }}`, `{{ "a" | asset_url }}`,
-		`{{ 1 | scrip_print: 1 | raw }}`, `{{ x | scrip_plain: 0 }}`, `{{ "" | scrip_count }}`, `{{ x | scrip_link: 0 }}`,
+		`{{ x | scrip_print: 0 }}`, `{{ x }}{% scrip_plain 0 %}`, `{{ x }}{%- scrip_print 0 -%}`, `{% scrip_count -1 -1 %}`, `{% scrip_link 0 %}`,
 	} {
 		_, err := template.Parse("a", map[string]string{"email.html": head + body})
 		require.Error(t, err, body)
