@@ -76,31 +76,38 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
-// assignmentsByKey gives what the keys have already.
+// byKey gives what keys have already. Materialised, so that nothing but the index of
+// the keys is looked into.
+const byKey = `WITH a AS MATERIALIZED (
+		SELECT claim_key AS asked, * FROM assignment WHERE claim_key = ANY ($1)
+		UNION ALL SELECT al.claim_key, o.* FROM claim_alias al JOIN assignment o ON o.id = al.assignment_id WHERE al.claim_key = ANY ($1))
+	SELECT ` + assignmentColumns + `, a.asked
+	FROM a JOIN coupon cp ON cp.id = a.coupon_id JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos`
+
 func assignmentsByKey(ctx context.Context, q Querier, keys []string) (map[string]Assignment, error) {
-	// Materialised, so that nothing but the index of the keys is looked into.
-	rows, err := q.Query(ctx, `WITH a AS MATERIALIZED (
-			SELECT claim_key AS asked, * FROM assignment WHERE claim_key = ANY ($1)
-			UNION ALL SELECT al.claim_key, o.* FROM claim_alias al JOIN assignment o ON o.id = al.assignment_id WHERE al.claim_key = ANY ($1))
-		SELECT `+assignmentColumns+`, a.asked
-		FROM a JOIN coupon cp ON cp.id = a.coupon_id JOIN code c ON c.batch_id = a.batch_id AND c.pos = a.pos`, keys)
+	rows, err := q.Query(ctx, byKey, keys)
 	if err != nil {
 		return nil, fmt.Errorf("looking up claims: %w", err)
 	}
+	found, err := scanByKey(rows)
+	if err != nil {
+		return nil, fmt.Errorf("looking up claims: %w", err)
+	}
+	return found, nil
+}
+
+func scanByKey(rows pgx.Rows) (map[string]Assignment, error) {
 	defer rows.Close()
 	found := map[string]Assignment{}
 	for rows.Next() {
 		var a Assignment
 		var key string
 		if err := a.scan(rows, &key); err != nil {
-			return nil, fmt.Errorf("looking up claims: %w", err)
+			return nil, err
 		}
 		found[key] = a
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("looking up claims: %w", err)
-	}
-	return found, nil
+	return found, rows.Err()
 }
 
 // queryAssignments lists assignments in the order of sql, which begins at WHERE.

@@ -29,6 +29,10 @@ type claimTx struct {
 	set    string
 	now    time.Time
 	locked bool // the coupon's lock is held, else only claims beside this one run
+
+	// What open has read in the round trip of the coupon; each is looked at once.
+	had  map[string]Assignment // what the claims' keys have
+	over map[string]bool       // the journeys that were kept open, and which have ended
 }
 
 // claimGroup answers claims of one coupon and set in one transaction.
@@ -57,7 +61,7 @@ func (s *Store) claimGroup(ctx context.Context, group []*claimRequest) error {
 // answer finds what the group's keys have, gives codes to those that have none,
 // and decides about those for whom nothing is left.
 func (t *claimTx) answer(ctx context.Context, group []*claimRequest) error {
-	if err := t.open(ctx, group[0].Coupon); err != nil {
+	if err := t.open(ctx, group); err != nil {
 		return err
 	}
 	fresh, err := t.known(ctx, group)
@@ -102,23 +106,37 @@ func (t *claimTx) answer(ctx context.Context, group []*claimRequest) error {
 }
 
 // open reads the coupon and keeps publishers out while this transaction runs;
-// other processes' claims may run beside it unless the lock is taken.
-func (t *claimTx) open(ctx context.Context, name string) (err error) {
+// other processes' claims may run beside it unless the lock is taken. In the same
+// round trip it reads what the group's keys have, and keeps its journeys open.
+func (t *claimTx) open(ctx context.Context, group []*claimRequest) error {
 	lock := ` FOR SHARE OF coupon`
 	if t.locked {
 		lock = ` FOR NO KEY UPDATE OF coupon`
 	}
-	// Claims find everything by index. Plans made while a table was small would
-	// scan it for as long as the connection lives.
+	var keys, journeys []string
+	for _, r := range group {
+		keys = append(keys, r.Key)
+		if r.JourneyID != "" {
+			journeys = append(journeys, r.JourneyID)
+		}
+	}
 	batch := &pgx.Batch{}
-	batch.Queue(`SET LOCAL enable_seqscan = off`)
-	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE name = $1`+lock, name).QueryRow(func(row pgx.Row) error {
+	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE name = $1`+lock, group[0].Coupon).QueryRow(func(row pgx.Row) (err error) {
 		t.coupon, err = scanCoupon(row)
 		return err
 	})
-	err = t.tx.SendBatch(ctx, batch).Close()
-	if err != nil {
-		return fmt.Errorf("loading the coupon: %w", err)
+	batch.Queue(byKey, keys).Query(func(rows pgx.Rows) (err error) {
+		t.had, err = scanByKey(rows)
+		return err
+	})
+	if len(journeys) > 0 {
+		batch.Queue(keepOpen, journeys).Query(func(rows pgx.Rows) (err error) {
+			t.over, err = scanOver(rows)
+			return err
+		})
+	}
+	if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("loading the coupon and what is claimed: %w", err)
 	}
 	return nil
 }

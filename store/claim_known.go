@@ -38,10 +38,10 @@ func (t *claimTx) refuseEnded(ctx context.Context, requests []*claimRequest) ([]
 	if len(journeys) == 0 {
 		return requests, nil
 	}
-	ended, err := t.keepOpen(ctx, journeys)
-	if err != nil {
+	if err := t.busy(ctx, journeys); err != nil {
 		return nil, err
 	}
+	ended := t.over
 	return slices.DeleteFunc(requests, func(r *claimRequest) bool {
 		if ended[r.JourneyID] {
 			r.result = ClaimResult{Status: ClaimOver}
@@ -50,35 +50,36 @@ func (t *claimTx) refuseEnded(ctx context.Context, requests []*claimRequest) ([]
 	}), nil
 }
 
-// keepOpen locks the journeys that are open and says which have ended. The error is
-// a *journeysBusy where some are locked by others.
-func (t *claimTx) keepOpen(ctx context.Context, journeys []string) (ended map[string]bool, err error) {
-	rows, err := t.tx.Query(ctx, `SELECT id, state = 'ended' FROM journey WHERE id = ANY ($1) FOR SHARE SKIP LOCKED`, journeys)
-	if err != nil {
-		return nil, fmt.Errorf("looking for ended journeys: %w", err)
-	}
-	ended = map[string]bool{}
+// keepOpen locks the journeys that are open and says which have ended.
+const keepOpen = `SELECT id, state = 'ended' FROM journey WHERE id = ANY ($1) FOR SHARE SKIP LOCKED`
+
+func scanOver(rows pgx.Rows) (map[string]bool, error) {
+	over := map[string]bool{}
 	var id string
-	var over bool
-	if _, err := pgx.ForEachRow(rows, []any{&id, &over}, func() error { ended[id] = over; return nil }); err != nil {
-		return nil, fmt.Errorf("looking for ended journeys: %w", err)
-	}
-	missing := slices.DeleteFunc(journeys, func(id string) bool { _, seen := ended[id]; return seen })
+	var ended bool
+	_, err := pgx.ForEachRow(rows, []any{&id, &ended}, func() error { over[id] = ended; return nil })
+	return over, err
+}
+
+// busy gives a *journeysBusy where some of the journeys could not be kept open, as
+// others hold them. Those that don't exist fail by themselves.
+func (t *claimTx) busy(ctx context.Context, journeys []string) error {
+	missing := slices.DeleteFunc(journeys, func(id string) bool { _, kept := t.over[id]; return kept })
 	if len(missing) == 0 {
-		return ended, nil
+		return nil
 	}
-	rows, err = t.tx.Query(ctx, `SELECT id FROM journey WHERE id = ANY ($1)`, missing)
+	rows, err := t.tx.Query(ctx, `SELECT id FROM journey WHERE id = ANY ($1)`, missing)
 	if err != nil {
-		return nil, fmt.Errorf("looking for locked journeys: %w", err)
+		return fmt.Errorf("looking for locked journeys: %w", err)
 	}
 	busy, err := collect[string](rows)
 	if err != nil {
-		return nil, fmt.Errorf("looking for locked journeys: %w", err)
+		return fmt.Errorf("looking for locked journeys: %w", err)
 	}
 	if len(busy) > 0 {
-		return nil, &journeysBusy{busy}
+		return &journeysBusy{busy}
 	}
-	return ended, nil // those that don't exist fail by themselves
+	return nil
 }
 
 // journeysBusy: somebody else holds these journeys, perhaps to end them.
@@ -110,9 +111,13 @@ func (t *claimTx) known(ctx context.Context, group []*claimRequest) ([]*claimReq
 		}
 		keys = append(keys, r.key)
 	}
-	had, err := assignmentsByKey(ctx, t.tx, keys)
-	if err != nil {
-		return nil, err
+	had := t.had
+	t.had = nil
+	if had == nil || t.coupon.Doc.OnePer == "contact" {
+		var err error
+		if had, err = assignmentsByKey(ctx, t.tx, keys); err != nil {
+			return nil, err
+		}
 	}
 	fresh := make([]*claimRequest, 0, len(group))
 	for _, r := range group {

@@ -84,6 +84,7 @@ type drawWindow struct {
 	seed                    int64
 	set                     string
 	validUntil              *time.Time
+	ready                   map[int64]string // the codes that may be given, by position; nil where the draw is random
 }
 
 // firstBatch is the one whose codes are next.
@@ -91,10 +92,11 @@ const firstBatch = ` FROM batch WHERE coupon_id = $1 AND ($2 = '' OR child_set =
 	AND (valid_until IS NULL OR valid_until > $3) ORDER BY kind = 'returned' DESC, id LIMIT 1`
 
 // moveHead reserves the next draws of the first batch that has any; nil where
-// none has. The row is locked in one statement and moved in the next, in one round
-// trip: a statement that locks a row it has waited for, and then changes it, looks
-// for it by its old place, where the next in line stands already and waits for us.
-// Nobody opens another batch between the two, for that takes the coupon's lock.
+// none has. The row is locked in one statement, and moved and read behind in the
+// next, in one round trip: a statement that locks a row it has waited for, and then
+// changes it, looks for it by its old place, where the next in line stands already and
+// waits for us. Nobody opens another batch between the two, for that takes the
+// coupon's lock.
 func (t *claimTx) moveHead(ctx context.Context, n int) (*drawWindow, error) {
 	var w *drawWindow
 	batch := &pgx.Batch{}
@@ -108,11 +110,28 @@ func (t *claimTx) moveHead(ctx context.Context, n int) (*drawWindow, error) {
 		w = &found
 		return err
 	})
-	batch.Queue(`UPDATE batch SET head = least(head + $4, tail) WHERE id = (SELECT id`+firstBatch+`)`, t.coupon.ID, t.set, t.now, n)
+	batch.Queue(`WITH first AS MATERIALIZED (SELECT id, head, least(head + $4, tail) AS upto, random`+firstBatch+`),
+			moved AS (UPDATE batch SET head = first.upto FROM first WHERE batch.id = first.id)
+		SELECT c.pos, c.code FROM first JOIN code c ON c.batch_id = first.id AND c.pos >= first.head AND c.pos < first.upto
+		WHERE NOT first.random AND c.state = 'ready'`, t.coupon.ID, t.set, t.now, n).Query(func(rows pgx.Rows) (err error) {
+		ready, err := scanReady(rows)
+		if w != nil && !w.random {
+			w.ready = ready
+		}
+		return err
+	})
 	if err := t.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("moving the head of a batch: %w", err)
 	}
 	return w, nil
+}
+
+func scanReady(rows pgx.Rows) (map[int64]string, error) {
+	ready := map[int64]string{}
+	var pos int64
+	var code string
+	_, err := pgx.ForEachRow(rows, []any{&pos, &code}, func() error { ready[pos] = code; return nil })
+	return ready, err
 }
 
 // positions gives where the window's draws lie in the batch: the same numbers, or
@@ -135,15 +154,15 @@ func (w *drawWindow) positions() []int64 {
 // the n-th code is put back.
 func (t *claimTx) read(ctx context.Context, w *drawWindow, n int) ([]suppliedCode, error) {
 	positions := w.positions()
-	rows, err := t.tx.Query(ctx, `SELECT pos, code FROM code WHERE batch_id = $1 AND pos = ANY ($2) AND state = 'ready'`, w.batchID, positions)
-	if err != nil {
-		return nil, fmt.Errorf("reading codes: %w", err)
-	}
-	byPos := make(map[int64]string, len(positions))
-	var pos int64
-	var code string
-	if _, err := pgx.ForEachRow(rows, []any{&pos, &code}, func() error { byPos[pos] = code; return nil }); err != nil {
-		return nil, fmt.Errorf("reading codes: %w", err)
+	byPos := w.ready
+	if byPos == nil {
+		rows, err := t.tx.Query(ctx, `SELECT pos, code FROM code WHERE batch_id = $1 AND pos = ANY ($2) AND state = 'ready'`, w.batchID, positions)
+		if err == nil {
+			byPos, err = scanReady(rows)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading codes: %w", err)
+		}
 	}
 	codes, holes, passed := make([]suppliedCode, 0, n), 0, 0
 	for _, pos := range positions {

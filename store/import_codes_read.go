@@ -115,7 +115,12 @@ func (im *codeImport) fill(line int64, value func(field string) string) importRo
 	if row.used, err = readUsed(value("used")); err != nil {
 		row.problem = ProblemMalformed
 	}
-	if row.expires, err = readExpiry(value("expires"), im.request.Zone); err != nil {
+	// The rows of a file share few dates.
+	if text := value("expires"); text != im.expiry.text || im.expiry.err != nil {
+		im.expiry.text = text
+		im.expiry.at, im.expiry.err = readExpiry(text, im.request.Zone)
+	}
+	if row.expires = im.expiry.at; im.expiry.err != nil {
 		row.problem = ProblemMalformed
 	}
 	return row

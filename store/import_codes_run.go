@@ -15,7 +15,7 @@ import (
 )
 
 // importChunk is how many lines are committed at once.
-const importChunk = 10_000
+const importChunk = 50_000
 
 // codeImport is one import under way.
 type codeImport struct {
@@ -27,6 +27,12 @@ type codeImport struct {
 	report  ImportReport
 	from    int64              // lines up to here were committed before
 	batches map[batchKey]int64 // the import's batches
+
+	expiry struct { // the last that was read
+		text string
+		at   time.Time
+		err  error
+	}
 }
 
 // batchKey tells apart the batches of one import.
@@ -78,36 +84,62 @@ func (im *codeImport) readBatches(ctx context.Context) error {
 	return nil
 }
 
-// run reads the file and writes it chunk by chunk.
+// importedChunk is the next part of a file, and why it is the last one.
+type importedChunk struct {
+	rows  []importRow
+	ended error // io.EOF, or what is wrong with the file; nil where it goes on
+}
+
+// run writes the file chunk by chunk. What was read before a file broke is good.
 func (im *codeImport) run(ctx context.Context, file io.Reader) error {
 	next, err := im.rows(file)
 	if err != nil {
 		return &FileError{err}
 	}
-	chunk := make([]importRow, 0, importChunk)
-	for {
-		row, err := next()
-		if errors.Is(err, io.EOF) {
-			break
+	ctx, stop := context.WithCancel(ctx)
+	chunks := im.readAhead(ctx, next)
+	defer func() {
+		stop()
+		for range chunks { // the file is read no more
 		}
-		if err != nil {
-			// What was read before the file broke is good.
-			if err := im.write(ctx, chunk); err != nil {
-				return err
-			}
-			return &FileError{err}
+	}()
+	for chunk := range chunks {
+		if err := im.write(ctx, chunk.rows); err != nil {
+			return err
 		}
-		if row.line <= im.from {
-			continue
-		}
-		if chunk = append(chunk, im.check(row)); len(chunk) == importChunk {
-			if err := im.write(ctx, chunk); err != nil {
-				return err
-			}
-			chunk = chunk[:0]
+		if chunk.ended != nil && !errors.Is(chunk.ended, io.EOF) {
+			return &FileError{chunk.ended}
 		}
 	}
-	return im.write(ctx, chunk)
+	return ctx.Err()
+}
+
+// readAhead reads the next chunk while one is being written.
+func (im *codeImport) readAhead(ctx context.Context, next func() (importRow, error)) <-chan importedChunk {
+	chunks := make(chan importedChunk)
+	go func() {
+		defer close(chunks)
+		for ended := error(nil); ended == nil; {
+			chunk := importedChunk{rows: make([]importRow, 0, importChunk)}
+			for len(chunk.rows) < importChunk && chunk.ended == nil {
+				row, err := next()
+				switch {
+				case err != nil:
+					chunk.ended = err
+				case row.line > im.from:
+					chunk.rows = append(chunk.rows, im.check(row))
+				}
+			}
+			repeats(chunk.rows)
+			select {
+			case chunks <- chunk:
+				ended = chunk.ended
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return chunks
 }
 
 // check completes a row and finds what is wrong with it by itself.

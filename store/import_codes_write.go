@@ -21,7 +21,6 @@ func (im *codeImport) write(ctx context.Context, chunk []importRow) error {
 	if len(chunk) == 0 {
 		return nil
 	}
-	repeats(chunk)
 	if err := im.makeBatches(ctx, chunk); err != nil {
 		return err
 	}
