@@ -44,6 +44,7 @@ func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc
 	if err != nil {
 		return nil, Result{}, err
 	}
+	s.held = nil
 	a.Observe.Claimed(doc.Coupon, string(got.Status), time.Since(began))
 	switch got.Status {
 	case store.ClaimAssigned:

@@ -64,7 +64,7 @@ func (a *Activities) request(ctx context.Context, s *scene) (any, error) {
 	if !ok {
 		return nil, &unconfigured{doc.Connection}
 	}
-	vars, err := a.variables(ctx, s)
+	vars, err := a.variables(ctx, s, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (a *Activities) decide(ctx context.Context, s *scene) (Result, error) {
 
 // data is what conditions see after entry.
 func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) {
-	trigger, event, err := a.events(ctx, s)
+	trigger, event, err := a.events(ctx, s, true)
 	if err != nil {
 		return campaign.Data{}, err
 	}
@@ -39,7 +39,7 @@ func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) 
 	if err != nil {
 		return campaign.Data{}, err
 	}
-	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+	codes, err := a.codes(ctx, s)
 	if err != nil {
 		return campaign.Data{}, err
 	}
@@ -64,7 +64,7 @@ func (a *Activities) data(ctx context.Context, s *scene) (campaign.Data, error) 
 
 // entry is how the contact came in.
 func (a *Activities) entry(ctx context.Context, s *scene) (map[string]any, error) {
-	fields, err := a.Store.Event(ctx, a.Store.Pool, s.journey.EntryEventID)
+	fields, err := a.Store.Event(ctx, a.Store.Pool, s.journey.EntryEventID, true)
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +73,13 @@ func (a *Activities) entry(ctx context.Context, s *scene) (map[string]any, error
 }
 
 // events loads the event that started the journey and the one that took the arm
-// the step is in; outside an arm both are the same.
-func (a *Activities) events(ctx context.Context, s *scene) (trigger, event map[string]any, err error) {
-	if trigger, err = a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID); err != nil || s.Event == "" {
+// the step is in, with their payloads if they are wanted; outside an arm both are the
+// same.
+func (a *Activities) events(ctx context.Context, s *scene, payloads bool) (trigger, event map[string]any, err error) {
+	if trigger, err = a.Store.Event(ctx, a.Store.Pool, s.journey.TriggerEventID, payloads); err != nil || s.Event == "" {
 		return trigger, trigger, err
 	}
-	event, err = a.Store.Event(ctx, a.Store.Pool, s.Event)
+	event, err = a.Store.Event(ctx, a.Store.Pool, s.Event, payloads)
 	return trigger, event, err
 }
 
@@ -135,7 +136,7 @@ func (a *Activities) until(ctx context.Context, s *scene, path string, zone *tim
 	case path == "":
 		return time.Time{}, "", nil
 	case path == campaign.UntilExpiry:
-		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+		codes, err := a.codes(ctx, s)
 		if err != nil || len(codes) == 0 || codes[len(codes)-1].ExpiresAt.IsZero() {
 			return time.Time{}, NoCode, err
 		}

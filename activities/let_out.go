@@ -17,7 +17,7 @@ import (
 // on, whoever it goes to: a template may print any of them, and none of those may
 // go back to the pool. besides is the code that the message is known to carry.
 func (a *Activities) letOut(ctx context.Context, q store.Querier, s *scene, besides int64, text string) error {
-	codes, err := a.Store.JourneyCodes(ctx, q, s.Journey)
+	codes, err := a.codes(ctx, s)
 	if err != nil {
 		return err
 	}

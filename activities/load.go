@@ -18,6 +18,16 @@ type scene struct {
 	version *store.Version
 	doc     campaign.StepDoc
 	contact *store.Contact
+	held    []store.Assignment // see codes
+}
+
+// codes are those that the journey holds, the newest last, as they were when they
+// were first asked for; a claim asks anew.
+func (a *Activities) codes(ctx context.Context, s *scene) (_ []store.Assignment, err error) {
+	if s.held == nil {
+		s.held, err = a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+	}
+	return s.held, err
 }
 
 // load gives the scene of the step at which a journey is: it goes on.

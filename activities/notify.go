@@ -44,7 +44,7 @@ type notice struct {
 
 // notices are what a step has to say, with a key for each member of each team.
 func (a *Activities) notices(ctx context.Context, s *scene) ([]notice, error) {
-	vars, err := a.variables(ctx, s)
+	vars, err := a.variables(ctx, s, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +35,7 @@ func (a *Activities) render(ctx context.Context, s *scene, m store.Message) (int
 	if err != nil {
 		return integrations.Message{}, 0, err
 	}
-	vars, err := a.variables(ctx, s)
+	vars, err := a.variables(ctx, s, readBy(t, m.Channel))
 	if err != nil {
 		return integrations.Message{}, 0, err
 	}
@@ -83,42 +85,66 @@ func (a *Activities) template(ctx context.Context, name string, no int) (*templa
 	return t, no, nil
 }
 
+// reads are the dotted paths of the variables that a text reads; nil: any.
+type reads []string
+
+// readBy gives what the texts of a channel read. A template that is kept at the vendor
+// is given everything.
+func readBy(t *template.Template, channel string) reads {
+	paths := t.Variables(channel)
+	if t.KeptAtVendor() {
+		return nil
+	}
+	return append(reads{}, paths...)
+}
+
+// of says whether anything of a variable is read.
+func (r reads) of(name string) bool {
+	return r == nil || slices.ContainsFunc(r, func(path string) bool { return path == name || strings.HasPrefix(path, name+".") })
+}
+
+// raw says whether an event's payload may be read.
+func (r reads) raw(event string) bool { return r.of(event+".raw") || slices.Contains(r, event) }
+
 // variables is what templates see: the person as of now, the event that started
-// the journey, its codes.
-func (a *Activities) variables(ctx context.Context, s *scene) (map[string]any, error) {
-	trigger, event, err := a.events(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	steps, err := a.steps(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
-	if err != nil {
-		return nil, err
-	}
-	entry, err := a.entry(ctx, s)
-	if err != nil {
-		return nil, err
-	}
+// the journey, its codes. What isn't read is not loaded.
+func (a *Activities) variables(ctx context.Context, s *scene, read reads) (vars map[string]any, err error) {
 	zone := a.zone(s)
-	entry["at"] = s.journey.CreatedAt.In(zone)
+	vars = map[string]any{
+		"contact": s.contact.CEL(), "now": s.Clock.Virtual(time.Now()).In(zone),
+		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
+	}
+	if vars["trigger"], vars["event"], err = a.events(ctx, s, read.raw("trigger") || read.raw("event")); err != nil {
+		return nil, err
+	}
+	if read.of("steps") {
+		if vars["steps"], err = a.steps(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if read.of("entry") {
+		entry, err := a.entry(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		entry["at"] = s.journey.CreatedAt.In(zone)
+		vars["entry"] = entry
+	}
+	codes, err := a.codes(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	all := map[string]any{}
 	for i := range codes {
 		all[codes[i].Coupon] = printable(&codes[i], s, zone)
 	}
-	vars := map[string]any{
-		"contact": s.contact.CEL(), "trigger": trigger, "event": event, "codes": all, "steps": steps,
-		"entry":   entry,
-		"now":     s.Clock.Virtual(time.Now()).In(zone),
-		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
-	}
+	vars["codes"] = all
 	if len(codes) > 0 {
-		newest := &codes[len(codes)-1]
-		vars["code"] = printable(newest, s, zone)
-		if vars["coupon"], err = a.couponOf(ctx, codes); err != nil {
-			return nil, err
+		vars["code"] = all[codes[len(codes)-1].Coupon]
+		if read.of("coupon") {
+			if vars["coupon"], err = a.couponOf(ctx, codes); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return vars, nil

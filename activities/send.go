@@ -55,7 +55,7 @@ func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
 // mayGo asks everything that can stop or hold a message before a code is claimed
 // for it.
 func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outlet Outlet) (Result, bool, error) {
-	gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx))
+	gate, err := a.gate(ctx, m)
 	if err != nil {
 		return Result{}, true, err
 	}
@@ -81,6 +81,23 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 		return Result{Status: Held, Reason: OutOfWindow, Until: opens}, true, nil
 	}
 	return Result{}, false, err
+}
+
+// gate looks at the gate until no event is on its way any more, for less than a
+// second: under load some always are, and another attempt by Temporal would cost more
+// than the message does.
+func (a *Activities) gate(ctx context.Context, m store.Message) (store.Gate, error) {
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx))
+		if err != nil || !gate.EventsWaiting || wait > 400*time.Millisecond {
+			return gate, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return gate, ctx.Err()
+		}
+	}
 }
 
 // dueFor is how long ago Temporal asked for the step.
@@ -192,7 +209,7 @@ func (a *Activities) codeForSend(ctx context.Context, s *scene, m *store.Message
 		}
 		code = claimed
 	} else {
-		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+		codes, err := a.codes(ctx, s)
 		if err != nil || len(codes) == 0 {
 			return Result{}, err
 		}
@@ -249,7 +266,7 @@ func (a *Activities) sent(ctx context.Context, s *scene, assignmentID int64) (Re
 	if assignmentID == 0 {
 		return result, nil
 	}
-	codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+	codes, err := a.codes(ctx, s)
 	if err != nil || len(codes) == 0 {
 		return result, err
 	}

@@ -170,11 +170,11 @@ steps: [{wait: 1h}]
 `)
 	w.happens(cart("anna@example.com", "T1", 80))
 	require.Equal(t, 1, w.journeys())
-	seen, err := w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`))
+	seen, err := w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`), true)
 	require.NoError(t, err)
 	require.Contains(t, seen["raw"], "events", "steps and templates see it, too")
 	w.exec(`UPDATE delivery SET body = NULL`)
-	seen, err = w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`))
+	seen, err = w.store.Event(t.Context(), w.store.Pool, one[string](w, `SELECT id FROM event`), true)
 	require.NoError(t, err)
 	require.NotContains(t, seen, "raw")
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"scrip.dev/scrip/campaign"
 )
 
 // codeRow is one code string with what its batch says of it.
@@ -19,6 +21,7 @@ type codeRow struct {
 	set, kind    string
 	importID     string
 	validUntil   time.Time
+	doc          *campaign.Coupon // the coupon's
 }
 
 // findCode looks a string up among the codes of a realm and those of no realm.

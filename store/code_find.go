@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 )
 
@@ -15,11 +14,11 @@ import (
 // run for it.
 type among struct {
 	where string // what has to hold of the code; "" nothing
-	knows string // of codes that only their holder may use: whether who asks, $4, is told of this one
-	who   string // $4
+	knows string // of codes that only their holder may use: whether who asks, $3, is told of this one
+	who   string // $3
 }
 
-var allCodes = among{knows: `$4 = ''`}
+var allCodes = among{knows: `$3 = ''`}
 
 const givenCodes = ` AND (cp.pool = 'shared'
 	OR EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL AND a.single_use)
@@ -30,18 +29,22 @@ const givenCodes = ` AND (cp.pool = 'shared'
 // through which a code's assignments are found.
 func usableBy(contact string) among {
 	return among{givenCodes, `EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL
-		AND (a.single_use OR NOT a.single_use) AND (a.contact_id IS NULL AND $4 = '' OR a.contact_id IN (SELECT other.id FROM contact asks
-			JOIN contact other ON coalesce(asks.merged_into, asks.id) IN (other.id, other.merged_into) WHERE asks.id = $4)))`, contact}
+		AND (a.single_use OR NOT a.single_use) AND (a.contact_id IS NULL AND $3 = '' OR a.contact_id IN (SELECT other.id FROM contact asks
+			JOIN contact other ON coalesce(asks.merged_into, asks.id) IN (other.id, other.merged_into) WHERE asks.id = $3)))`, contact}
 }
 
 // heldUnder are the codes that a checkout may be told of by the reference of its
 // hold, which only somebody who was told of the code can have set.
 func heldUnder(reference string) among {
-	return among{givenCodes, `EXISTS (SELECT 1 FROM hold h WHERE h.batch_id = c.batch_id AND h.pos = c.pos AND h.reference = $4)`, reference}
+	return among{givenCodes, `EXISTS (SELECT 1 FROM hold h WHERE h.batch_id = c.batch_id AND h.pos = c.pos AND h.reference = $3)`, reference}
 }
 
 func findCodeAmong(ctx context.Context, q Querier, among among, realm, code, lock string) (*codeRow, error) {
-	anywhere := realm == "" || realm == ConnectionAPI || realm == ConnectionScrip
+	// A statement of its own for each: one for both would be planned anew each time.
+	in := ` AND c.realm IN ($2, '')`
+	if realm == "" || realm == ConnectionAPI || realm == ConnectionScrip {
+		in = ""
+	}
 	var c codeRow
 	var validUntil *time.Time
 	var sum []byte
@@ -50,13 +53,12 @@ func findCodeAmong(ctx context.Context, q Querier, among among, realm, code, loc
 	err := q.QueryRow(ctx, `SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
 			coalesce(b.import_id, ''), b.valid_until, cp.sha256, cp.source, `+among.knows+`
 		FROM code c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id
-		WHERE c.code_norm = $1 AND (c.realm = $2 OR c.realm = '' OR $3)`+among.where+`
-		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, anywhere, among.who).
+		WHERE c.code_norm = $1`+in+among.where+`
+		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, among.who).
 		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil, &sum, &source, &knows)
-	if err == nil && !knows {
+	if err == nil {
 		// What a coupon says is known by its text alone.
-		var doc *campaign.Coupon
-		if doc, err = couponDocument(sum, source); err == nil && doc.Redeemable == "holder" {
+		if c.doc, err = couponDocument(sum, source); err == nil && !knows && c.doc.Redeemable == "holder" {
 			err = ErrNotFound
 		}
 	}

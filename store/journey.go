@@ -130,8 +130,9 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 }
 
 // Event loads a stored event as conditions and templates see it: its fields, its
-// id, type and time, and as raw the vendor's payload for as long as it is kept.
-func (s *Store) Event(ctx context.Context, q Querier, id string) (map[string]any, error) {
+// id, type and time, and, if it is wanted, as raw the vendor's payload for as long as
+// it is kept.
+func (s *Store) Event(ctx context.Context, q Querier, id string, payload bool) (map[string]any, error) {
 	if id == "" {
 		return map[string]any{}, nil
 	}
@@ -139,8 +140,11 @@ func (s *Store) Event(ctx context.Context, q Querier, id string) (map[string]any
 	var kind string
 	var at time.Time
 	var body []byte
-	err := q.QueryRow(ctx, `SELECT e.fields, e.type, e.occurred_at, d.body FROM event e
-		LEFT JOIN delivery d ON d.id = e.delivery_id AND d.received_at = e.received_at WHERE e.id = $1`, id).Scan(&fields, &kind, &at, &body)
+	from := `NULL FROM event e`
+	if payload {
+		from = `d.body FROM event e LEFT JOIN delivery d ON d.id = e.delivery_id AND d.received_at = e.received_at`
+	}
+	err := q.QueryRow(ctx, `SELECT e.fields, e.type, e.occurred_at, `+from+` WHERE e.id = $1`, id).Scan(&fields, &kind, &at, &body)
 	if err != nil {
 		return nil, fmt.Errorf("loading event %s: %w", id, notFound(err))
 	}

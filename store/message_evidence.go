@@ -26,12 +26,12 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []string, ev event.Evidence) error {
 	var id, journeyID, before string
 	var assignmentID int64
+	column, value := "id", ev.MessageID
+	if value == "" {
+		column, value = "vendor_id", ev.VendorID
+	}
 	err := q.QueryRow(ctx, `
-		WITH found AS (
-			SELECT id, state FROM message
-			WHERE connection = ANY ($2) AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))
-			FOR UPDATE
-		)
+		WITH found AS (SELECT id, state FROM message WHERE connection = ANY ($2) AND `+column+` = $1 FOR UPDATE)
 		UPDATE message m SET
 			state = CASE WHEN m.attempt > 0 THEN 'accepted' ELSE m.state END,
 			accepted_at = coalesce(m.accepted_at, $5),
@@ -42,7 +42,7 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []str
 			updated_at = now()
 		FROM found WHERE m.id = found.id
 		RETURNING m.id, coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
-		ev.MessageID, connections, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
+		value, connections, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		if ev.MessageID != "" || ev.VendorID == "" {

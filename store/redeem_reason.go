@@ -61,6 +61,9 @@ func capsOf(doc *campaign.Coupon) caps {
 	return c
 }
 
+// any says whether there is a bound at all.
+func (c caps) any() bool { return c.uses > 0 || c.perContact > 0 || c.budget.IsPositive() }
+
 // reached says whether nothing more fits.
 func (c caps) reached(uses int64, spent decimal.Decimal) bool {
 	return c.uses > 0 && uses >= c.uses || c.budget.IsPositive() && spent.GreaterThanOrEqual(c.budget)
@@ -72,16 +75,16 @@ type standing struct {
 	coupon      *CouponRow
 	holder      *Assignment // nil: nobody, or nobody in particular
 	buyer       string      // the contact that buys, by its present id; "" unknown
-	uses        int64       // of the coupon
+	uses        int64       // of the coupon; exact where it is bounded
 	spent       decimal.Decimal
 	setAside    int64 // uses held at other checkouts
 	codeUses    int64 // of a code for one use
 	codeHeld    bool  // a code for one use, held at another checkout
-	contactUses int
+	contactUses int   // read where they are bounded
 	limitTold   bool
 }
 
-func (st *standing) singleUse() bool { return st.coupon.Pool != campaign.PoolShared }
+func (st *standing) singleUse() bool { return st.code.pool != campaign.PoolShared }
 
 // expires gives the real moment at which the code ends; the zero time for none.
 func (st *standing) expires(use Use) time.Time {

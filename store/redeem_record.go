@@ -119,14 +119,12 @@ func (st *standing) complete(ctx context.Context, q Querier, use Use, known Rede
 	if use.Order != nil {
 		order = *use.Order
 	}
-	_, err := q.Exec(ctx, `UPDATE redemption SET order_key = $2, total = $3, discount = $4, currency = $5, source = $6,
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE redemption SET order_key = $2, total = $3, discount = $4, currency = $5, source = $6,
 		contact_id = coalesce(nullif($7, ''), contact_id) WHERE id = $1`,
 		known.ID, use.OrderKey, order.Total, order.Discount, order.Currency, use.Source, st.buyer)
-	if err != nil {
+	if err := st.count(ctx, q, batch, 0, order.Discount.Sub(known.Discount)); err != nil {
 		return known, fmt.Errorf("completing a redemption: %w", err)
-	}
-	if err := st.count(ctx, q, 0, order.Discount.Sub(known.Discount)); err != nil {
-		return known, err
 	}
 	return st.sameOrder(ctx, q, use.OrderKey)
 }
@@ -165,21 +163,22 @@ func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason)
 	}
 	batch.Queue(`DELETE FROM hold WHERE batch_id = $1 AND pos = $2 AND (reference = $3 OR until <= now())`,
 		st.code.batchID, st.code.pos, use.Reference)
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+	if err := st.count(ctx, q, batch, 1, r.Discount); err != nil {
 		return Redemption{}, fmt.Errorf("writing a redemption: %w", err)
 	}
-	return r, st.count(ctx, q, 1, r.Discount)
+	return r, nil
 }
 
-// count adds to the coupon's uses, and tells once that a cap is reached. The
-// coupon's count is locked.
-func (st *standing) count(ctx context.Context, q Querier, uses int64, spent decimal.Decimal) error {
+// count runs the batch and adds to the coupon's uses, last, since that locks a row
+// which all of its uses want. It tells once that a cap is reached: the count of a
+// coupon with caps is locked and known.
+func (st *standing) count(ctx context.Context, q Querier, batch *pgx.Batch, uses int64, spent decimal.Decimal) error {
 	st.uses, st.spent = st.uses+uses, st.spent.Add(spent)
 	reached := capsOf(st.coupon.Doc).reached(st.uses, st.spent)
-	_, err := q.Exec(ctx, `UPDATE coupon_use SET uses = $2, spent = $3, limit_reached_at = CASE WHEN $4 THEN coalesce(limit_reached_at, now()) END
-		WHERE coupon_id = $1`, st.coupon.ID, st.uses, st.spent, reached)
-	if err != nil {
-		return fmt.Errorf("counting a use: %w", err)
+	batch.Queue(`UPDATE coupon_use SET uses = uses + $2, spent = spent + $3, limit_reached_at = CASE WHEN $4 THEN coalesce(limit_reached_at, now()) END
+		WHERE coupon_id = $1`, st.coupon.ID, uses, spent, reached)
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+		return err
 	}
 	if !reached || st.limitTold {
 		return nil

@@ -110,8 +110,5 @@ func (st *standing) undo(ctx context.Context, tx pgx.Tx, r Redemption, at time.T
 				WHEN applied_at IS NOT NULL THEN 'applied' ELSE 'exposed' END
 		WHERE id = nullif($1, 0) AND state = 'redeemed'
 			AND NOT EXISTS (SELECT 1 FROM redemption WHERE assignment_id = $1 AND state = 'redeemed')`, r.AssignmentID)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return err
-	}
-	return st.count(ctx, tx, -1, r.Discount.Neg())
+	return st.count(ctx, tx, batch, -1, r.Discount.Neg())
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// standing reads all that concerns a use of one of these codes. With lock, nobody else uses the code or
-// counts the coupon's uses until the transaction ends: first the code's row, then
-// the coupon's count, always in this order.
+// standing reads all that concerns a use of one of these codes. With lock, nobody
+// else uses the code until the transaction ends; nor does anybody count the uses of a
+// coupon that bounds them: first the code's row, then the coupon's count, always in
+// this order. A count that bounds nothing is locked as late as it is changed.
 func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, lock bool) (*standing, error) {
-	codeLock, useLock := "", ""
+	codeLock := ""
 	if lock {
-		codeLock, useLock = " FOR NO KEY UPDATE OF c", " FOR NO KEY UPDATE"
+		codeLock = " FOR NO KEY UPDATE OF c"
 	}
 	code, err := findCodeAmong(ctx, q, among, use.Realm, use.Code, codeLock)
 	if lock && errors.Is(err, ErrNotFound) {
@@ -26,69 +27,90 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 		return nil, err
 	}
 	st := &standing{code: code}
-	err = q.QueryRow(ctx, `SELECT uses, spent, limit_reached_at IS NOT NULL FROM coupon_use WHERE coupon_id = $1`+useLock, code.couponID).
-		Scan(&st.uses, &st.spent, &st.limitTold)
-	if err != nil {
-		return nil, fmt.Errorf("reading a coupon's uses: %w", err)
-	}
-	if st.coupon, err = scanCoupon(q.QueryRow(ctx, `SELECT `+couponColumns+` FROM coupon WHERE id = $1`, code.couponID)); err != nil {
-		return nil, fmt.Errorf("loading a coupon: %w", err)
-	}
+	batch := &pgx.Batch{}
+	st.readCoupon(batch, lock)
+	st.readCounts(batch, use)
 	if use.ContactID != "" {
-		err := q.QueryRow(ctx, `SELECT coalesce(merged_into, id) FROM contact WHERE id = $1`, use.ContactID).Scan(&st.buyer)
-		if err != nil {
-			return nil, fmt.Errorf("looking up the buyer %s: %w", use.ContactID, err)
+		batch.Queue(`SELECT coalesce(merged_into, id) FROM contact WHERE id = $1`, use.ContactID).QueryRow(func(row pgx.Row) error {
+			if err := row.Scan(&st.buyer); err != nil {
+				return fmt.Errorf("looking up the buyer %s: %w", use.ContactID, err)
+			}
+			return nil
+		})
+	}
+	if st.singleUse() {
+		st.readHolder(batch)
+	}
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("reading how a code stands: %w", err)
+	}
+	if !st.singleUse() {
+		holder := &pgx.Batch{} // whose claim of it this is, the buyer's present id says
+		st.readHolder(holder)
+		if err := q.SendBatch(ctx, holder).Close(); err != nil {
+			return nil, fmt.Errorf("reading how a code stands: %w", err)
 		}
 	}
-	if err := st.readHolder(ctx, q); err != nil {
-		return nil, err
-	}
-	return st, st.readCounts(ctx, q, use)
+	return st, st.readContactUses(ctx, q)
 }
 
-func (st *standing) readHolder(ctx context.Context, q Querier) error {
-	var a Assignment
-	var contact string
-	row := q.QueryRow(ctx, `SELECT `+assignmentColumns+`, coalesce(ct.merged_into, ct.id, '')
+func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
+	useLock := ""
+	if lock && capsOf(st.code.doc).any() {
+		useLock = " FOR NO KEY UPDATE"
+	}
+	batch.Queue(`SELECT uses, spent, limit_reached_at IS NOT NULL FROM coupon_use WHERE coupon_id = $1`+useLock, st.code.couponID).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
+	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE id = $1`, st.code.couponID).QueryRow(func(row pgx.Row) (err error) {
+		if st.coupon, err = scanCoupon(row); err == nil {
+			st.coupon.Doc = st.code.doc // the one by whose bounds was locked
+		}
+		return err
+	})
+}
+
+func (st *standing) readHolder(batch *pgx.Batch) {
+	batch.Queue(`SELECT `+assignmentColumns+`, coalesce(ct.merged_into, ct.id, '')
 		FROM`+assignmentTables+` LEFT JOIN contact ct ON ct.id = a.contact_id
-		WHERE `+holdersOf+` ORDER BY a.id DESC LIMIT 1`, st.code.batchID, st.code.pos, st.buyer)
-	err := a.scan(row, &contact)
-	if errors.Is(err, pgx.ErrNoRows) {
+		WHERE `+holdersOf+` ORDER BY a.id DESC LIMIT 1`, st.code.batchID, st.code.pos, st.buyer).QueryRow(func(row pgx.Row) error {
+		var a Assignment
+		var contact string
+		err := a.scan(row, &contact)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("looking up a code's holder: %w", err)
+		}
+		a.ContactID = contact
+		st.holder = &a
 		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking up a code's holder: %w", err)
-	}
-	a.ContactID = contact
-	st.holder = &a
-	return nil
+	})
 }
 
-func (st *standing) readCounts(ctx context.Context, q Querier, use Use) error {
-	limits := capsOf(st.coupon.Doc)
+func (st *standing) readCounts(batch *pgx.Batch, use Use) {
 	if st.singleUse() {
-		err := q.QueryRow(ctx, `SELECT
+		batch.Queue(`SELECT
 				(SELECT count(*) FROM redemption WHERE batch_id = $1 AND pos = $2 AND state = 'redeemed'),
 				EXISTS (SELECT 1 FROM hold WHERE batch_id = $1 AND pos = $2 AND reference <> $3 AND until > now())`,
-			st.code.batchID, st.code.pos, use.Reference).Scan(&st.codeUses, &st.codeHeld)
-		if err != nil {
-			return fmt.Errorf("reading a code's uses: %w", err)
-		}
+			st.code.batchID, st.code.pos, use.Reference).QueryRow(func(row pgx.Row) error { return row.Scan(&st.codeUses, &st.codeHeld) })
 	}
-	if limits.uses > 0 {
-		err := q.QueryRow(ctx, `SELECT count(*) FROM hold h JOIN batch b ON b.id = h.batch_id
+	if capsOf(st.code.doc).uses > 0 {
+		batch.Queue(`SELECT count(*) FROM hold h JOIN batch b ON b.id = h.batch_id
 			WHERE b.coupon_id = $1 AND h.until > now() AND NOT (h.batch_id = $2 AND h.pos = $3 AND h.reference = $4)`,
-			st.coupon.ID, st.code.batchID, st.code.pos, use.Reference).Scan(&st.setAside)
-		if err != nil {
-			return fmt.Errorf("counting holds: %w", err)
-		}
+			st.code.couponID, st.code.batchID, st.code.pos, use.Reference).QueryRow(func(row pgx.Row) error { return row.Scan(&st.setAside) })
 	}
-	if contact := st.contact(); contact != "" {
-		err := q.QueryRow(ctx, `SELECT coalesce(sum(u.uses), 0) FROM coupon_contact_use u JOIN contact ct ON ct.id = u.contact_id
-			WHERE u.coupon_id = $1 AND (ct.id = $2 OR ct.merged_into = $2)`, st.coupon.ID, contact).Scan(&st.contactUses)
-		if err != nil {
-			return fmt.Errorf("reading a contact's uses: %w", err)
-		}
+}
+
+func (st *standing) readContactUses(ctx context.Context, q Querier) error {
+	contact := st.contact()
+	if contact == "" || capsOf(st.code.doc).perContact == 0 {
+		return nil
+	}
+	err := q.QueryRow(ctx, `SELECT coalesce(sum(u.uses), 0) FROM coupon_contact_use u JOIN contact ct ON ct.id = u.contact_id
+		WHERE u.coupon_id = $1 AND (ct.id = $2 OR ct.merged_into = $2)`, st.coupon.ID, contact).Scan(&st.contactUses)
+	if err != nil {
+		return fmt.Errorf("reading a contact's uses: %w", err)
 	}
 	return nil
 }

@@ -68,7 +68,10 @@ func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'`)
+		// Rows are found by index. Plans made while a table was small would scan it for
+		// as long as the connection lives; and where a scan is the only way, its
+		// forbidding cost would have it compiled.
+		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'; SET enable_seqscan = off; SET jit = off`)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

@@ -34,8 +34,8 @@ func TestControl_WithoutTheLimitOfGuesses(t *testing.T) {
 
 func TestControl_WithoutTheOwnerOfAMessage(t *testing.T) {
 	control.Miss(t, control.Safeguard{Name: "the connection to which a message belongs", File: "store/message_evidence.go",
-		Old:     "WHERE connection = ANY ($2) AND (($1 <> '' AND id = $1) OR ($1 = '' AND vendor_id = $3))",
-		New:     "WHERE ($1 <> '' AND id = $1) OR ($1 = '' AND connection = ANY ($2) AND vendor_id = $3)",
+		Old:     "WHERE connection = ANY ($2) AND `+column+` = $1",
+		New:     "WHERE (connection = ANY ($2) OR '`+column+`' = 'id') AND `+column+` = $1",
 		Package: here, Proof: "TestHooks_AConnectionSaysNothingAboutAnothersMessages", Says: "a connection moved another one's message"})
 }
 

@@ -109,7 +109,7 @@ func found(t *testing.T, tried string, times int, what string, args ...any) {
 func TestControl_AUseIsCountedUnderTheLocksOfItsCodeAndItsCoupon(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "the locks of a redemption", File: "store/redeem_standing.go",
-		Old: `codeLock, useLock = " FOR NO KEY UPDATE OF c", " FOR NO KEY UPDATE"`, New: `codeLock, useLock = "", ""`,
+		Old: "	codeLock := \"\"\n	if lock {\n", New: "	codeLock := \"\"\n	lock = false\n	if lock {\n",
 		Package: "./prove/exact", Proof: "TestPromise3_ACapIsNeverPassed", Says: "limit_reached",
 		Env: short(""),
 	})
