@@ -12,6 +12,7 @@ import (
 // Bounds of the inbox.
 const (
 	groupSize      = 64 // webhooks a transaction
+	groupsAtOnce   = 2  // while one waits for the disk, the other is worked on
 	notifyInterval = 50 * time.Millisecond
 	inboxChannel   = "scrip_inbox" // what other processes' dispatchers listen to
 )
@@ -20,7 +21,7 @@ const (
 var ErrInboxClosed = errors.New("the inbox is closed: the process is ending")
 
 // Inbox stores verified webhooks. Those that come in at the same time share one
-// transaction; one is in flight at a time, so that a slow disk makes groups
+// transaction; few are in flight at a time, so that a slow disk makes groups
 // larger instead of queues longer.
 type Inbox struct {
 	store   *store.Store
@@ -45,9 +46,10 @@ func NewInbox(s *store.Store, m *InboxMetrics) *Inbox {
 		store: s, metrics: m,
 		waiting: make(chan *arrival), woken: make(chan struct{}, 1), notify: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
-	i.done.Add(2)
-	go i.run()
-	go i.notifyOthers()
+	for range groupsAtOnce {
+		i.done.Go(i.run)
+	}
+	i.done.Go(i.notifyOthers)
 	return i
 }
 
@@ -83,7 +85,6 @@ func (i *Inbox) Accept(ctx context.Context, in store.Incoming) (store.Accepted, 
 const storeTimeout = 8 * time.Second
 
 func (i *Inbox) run() {
-	defer i.done.Done()
 	for {
 		select {
 		case a := <-i.waiting:
@@ -154,7 +155,6 @@ func (i *Inbox) wake() {
 // notifyOthers sends one NOTIFY for all webhooks of an interval, outside of their
 // transactions: inside, it would make their commits wait for each other.
 func (i *Inbox) notifyOthers() {
-	defer i.done.Done()
 	for {
 		select {
 		case <-i.notify:
