@@ -104,7 +104,7 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) error {
 	case errors.Is(err, store.ErrNotUnsettled):
 		return problem(http.StatusConflict, "already_settled", "the message's outcome is known, or its call is under way; there is nothing to settle")
 	case errors.Is(err, store.ErrNobodySends):
-		return problem(http.StatusConflict, "journey_over", "nothing would send the message again: it was a test, or its journey is over; settle it as accepted or give_up")
+		return problem(http.StatusConflict, "journey_over", "nothing would send the message again: it was a test, or its journey is over or past its step; settle it as accepted or give_up")
 	case store.IsDataError(err):
 		log.WarnContext(ctx, "refused by the database", "request", requestID(ctx), "error", err)
 		return problem(http.StatusUnprocessableEntity, "invalid_value", "a value can't be stored: it is too long, or holds characters that text can't have")

@@ -111,7 +111,7 @@ func parked(t *testing.T, s *store.Store, journey string) string {
 	t.Helper()
 	id := store.NewID(store.MessageID)
 	_, err := s.Pool.Exec(t.Context(), `INSERT INTO message (id, send_key, journey_id, step, channel, kind, connection, state, attempt)
-		VALUES ($1, $1, nullif($2, ''), 'send', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
+		VALUES ($1, $1, nullif($2, ''), 'send_email_hello', 'email', 'marketing', 'email', 'parked', 1)`, id, journey)
 	require.NoError(t, err)
 	return id
 }
@@ -141,7 +141,9 @@ func TestResolveMessage_RefusesToSendAgainWhatNothingWouldSend(t *testing.T) {
 	over := journeyOf(t, s, "unknown_outcome")
 	_, err = s.EndJourney(t.Context(), store.Ending{Journey: over, Outcome: "redeemed"})
 	require.NoError(t, err)
-	for name, journey := range map[string]string{"a message whose journey is over": over, "a test": ""} {
+	past := journeyOf(t, s, "skipped")
+	require.NoError(t, s.UnparkJourney(t.Context(), s.Pool, past))
+	for name, journey := range map[string]string{"a message whose journey is over": over, "one whose journey is past it": past, "a test": ""} {
 		id := parked(t, s, journey)
 		require.ErrorIs(t, s.ResolveMessage(t.Context(), id, store.VerdictResend, "test"), store.ErrNobodySends, name)
 		require.NoError(t, s.ResolveMessage(t.Context(), id, store.VerdictGiveUp, "test"), name)

@@ -67,7 +67,7 @@ const GivenUp = "given_up"
 var ErrNotUnsettled = errors.New("the message has an outcome")
 
 // ErrNobodySends says that a message can't be sent again: it was a test, or its
-// journey is over.
+// journey is over or past the step.
 var ErrNobodySends = errors.New("nothing is there to send the message again")
 
 // ResolveMessage settles an unknown or parked message by a person's word and
@@ -124,12 +124,15 @@ func (s *Store) stillSent(ctx context.Context, tx pgx.Tx, id string) error {
 	if m.State != MessageUnknown && m.State != MessageParked {
 		return ErrNotUnsettled
 	}
-	var open bool
-	err = tx.QueryRow(ctx, `SELECT state <> 'ended' FROM journey WHERE id = $1 FOR SHARE`, m.JourneyID).Scan(&open)
+	// Of a parked message the step that waits for the word sends it: a journey that
+	// was told to skip it, or to leave, is past it.
+	var waits bool
+	err = tx.QueryRow(ctx, `SELECT state <> 'ended' AND ($2 = 'unknown' OR coalesce(parked_step, '') = $3) FROM journey WHERE id = $1 FOR SHARE`,
+		m.JourneyID, m.State, m.Step).Scan(&waits)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if !open {
+	if !waits {
 		return ErrNobodySends
 	}
 	return nil
