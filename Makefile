@@ -6,6 +6,7 @@ export CGO_ENABLED := 0
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 GOSEC         := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+TEMPORAL      := v1.32.1
 # Errors of closing what was read, and of writing to hashes.
 NOT_ASKED     := G104
 # What runs on a developer's machine, on files and programs that they named.
@@ -15,6 +16,7 @@ TEST_TIMEOUT  := 30m
 N             ?= 1000000x
 PKG           ?= ./...
 ARGS          ?=
+FIGURE        ?= .
 # Inputs are bred for what they reach in our own code. `go test -fuzz` would count
 # that of every module that is linked in, which takes several times as long.
 GUIDED        := -gcflags=scrip.dev/scrip/...=-d=libfuzzer
@@ -58,8 +60,8 @@ prove: temporal ## Prove the nine promises at full size, and print what was trie
 	go run ./prove/proof/table $(FINDINGS) .scrip/proofs; exit $$status
 
 .PHONY: bench
-bench: ## Measure claims against updates of a row, and webhooks against inserts, on a Postgres that flushes to disk
-	go test -run '^$$' -bench . -timeout 30m $(ARGS) ./store ./starter
+bench: temporal-server ## Measure each figure beside its limit, with Temporal on Postgres; takes hours. FIGURE=Claim: one of them
+	go test -run '^$$' -bench '$(FIGURE)' -benchtime 1x -timeout 8h ./bench $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Feed every parser of outside input N inputs (N=1000000x, or a time: N=30s), one after the other
@@ -113,6 +115,10 @@ histories: temporal ## Record a history of every example campaign, which later w
 .PHONY: temporal
 temporal: ## Build Temporal's command line tool, which holds its development server, once
 	@go run ./dev/temporal/buildcli >/dev/null
+
+.PHONY: temporal-server
+temporal-server: ## Build Temporal's server for production, which `make bench` runs on Postgres
+	@GOBIN=$(CURDIR)/.scrip/bin/temporal-server go install -ldflags='-s -w' go.temporal.io/server/cmd/server@$(TEMPORAL) go.temporal.io/server/cmd/tools/sql@$(TEMPORAL)
 
 .PHONY: clean
 clean: ## Remove the binary and everything kept under .scrip except the built Temporal tool

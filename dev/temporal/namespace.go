@@ -2,6 +2,7 @@ package temporal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
@@ -23,10 +25,10 @@ var SearchAttributes = map[string]enums.IndexedValueType{
 	"ScripVersion":  enums.INDEXED_VALUE_TYPE_INT,
 }
 
-// setUp gives the namespace Scrip's retention and search attributes. It changes
-// nothing that is already so; the server's own flags would do this only for a
-// new database.
-func setUp(ctx context.Context, address string) error {
+// SetUp makes the namespace where it is missing, and gives it Scrip's retention and
+// search attributes. It changes nothing that is already so; the server's own flags
+// would do this only for a new database.
+func SetUp(ctx context.Context, address string) error {
 	c, err := client.DialContext(ctx, client.Options{
 		HostPort: address, Namespace: Namespace,
 		Logger: log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
@@ -46,6 +48,12 @@ func setUp(ctx context.Context, address string) error {
 
 func retain(ctx context.Context, service workflowservice.WorkflowServiceClient) error {
 	have, err := service.DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: Namespace})
+	if missing := new(serviceerror.NamespaceNotFound); errors.As(err, &missing) {
+		_, err = service.RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+			Namespace: Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(Retention),
+		})
+		return err
+	}
 	if err != nil || have.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration() == Retention {
 		return err
 	}

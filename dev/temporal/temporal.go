@@ -183,7 +183,7 @@ func (s *Server) arguments(o Options) ([]string, error) {
 func (s *Server) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return s.process.Await(ctx, func(ctx context.Context) error { return setUp(ctx, s.Address) })
+	return s.process.Await(ctx, func(ctx context.Context) error { return SetUp(ctx, s.Address) })
 }
 
 // Done is closed when the server has ended, nil where it is not ours.
