@@ -158,7 +158,8 @@ func (at *target) furnish() fixture {
 	given := at.ok("POST", "/v1/coupons/ten/assign", `{"email": "anna@example.com"}`)
 	f := fixture{contact: given.field(at, "contact"), code: given.field(at, "code"), journey: "jn_00000000000000000001", message: "ms_00000000000000000001"}
 	at.ok("POST", "/v1/codes/"+f.code+"/hold", `{"reference": "cart-0"}`)
-	at.exec(`INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, state) SELECT $1, id, 1, $2, 'x', 1, 'running' FROM campaign`, f.journey, f.contact)
+	at.exec(`INSERT INTO journey (id, campaign_id, version_no, contact_id, entry_key, entry_no, state, parked_step, parked_reason)
+		SELECT $1, id, 1, $2, 'x', 1, 'parked', 'hello', 'unknown_outcome' FROM campaign`, f.journey, f.contact)
 	at.exec(`INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, address, state, attempt)
 		VALUES ($1, 'a', $2, 'hello', $3, 'email', 'marketing', 'mail', 'anna@example.com', 'parked', 1)`, f.message, f.journey, f.contact)
 	_, err := at.store.Accept(at.Context(), []store.Incoming{{Connection: "own", Topic: "x", Key: "dead", Body: []byte("{}")}})
