@@ -18,16 +18,21 @@ type scene struct {
 	version *store.Version
 	doc     campaign.StepDoc
 	contact *store.Contact
-	held    []store.Assignment // see codes
+	held    []store.Assignment // see codes; nil: not asked for
 }
 
 // codes are those that the journey holds, the newest last, as they were when they
-// were first asked for; a claim asks anew.
-func (a *Activities) codes(ctx context.Context, s *scene) (_ []store.Assignment, err error) {
+// were first asked for; a claim asks anew. A text is rendered before it is let out, so
+// that no transaction asks, which would need a second connection.
+func (a *Activities) codes(ctx context.Context, s *scene) ([]store.Assignment, error) {
 	if s.held == nil {
-		s.held, err = a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
+		if err != nil {
+			return nil, err
+		}
+		s.held = append([]store.Assignment{}, codes...)
 	}
-	return s.held, err
+	return s.held, nil
 }
 
 // load gives the scene of the step at which a journey is: it goes on.

@@ -91,11 +91,10 @@ type reads []string
 // readBy gives what the texts of a channel read. A template that is kept at the vendor
 // is given everything.
 func readBy(t *template.Template, channel string) reads {
-	paths := t.Variables(channel)
 	if t.KeptAtVendor() {
 		return nil
 	}
-	return append(reads{}, paths...)
+	return append(reads{}, t.Variables(channel)...)
 }
 
 // of says whether anything of a variable is read.

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"scrip.dev/scrip/campaign"
 )
 
 // codeRow is one code string with what its batch says of it.
@@ -21,7 +19,8 @@ type codeRow struct {
 	set, kind    string
 	importID     string
 	validUntil   time.Time
-	doc          *campaign.Coupon // the coupon's
+	source       string // of the coupon, and its sha256
+	sum          []byte
 }
 
 // findCode looks a string up among the codes of a realm and those of no realm.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 )
 
@@ -47,18 +48,17 @@ func findCodeAmong(ctx context.Context, q Querier, among among, realm, code, loc
 	}
 	var c codeRow
 	var validUntil *time.Time
-	var sum []byte
-	var source string
 	var knows bool
 	err := q.QueryRow(ctx, `SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
 			coalesce(b.import_id, ''), b.valid_until, cp.sha256, cp.source, `+among.knows+`
 		FROM code c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id
 		WHERE c.code_norm = $1`+in+among.where+`
 		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, among.who).
-		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil, &sum, &source, &knows)
-	if err == nil {
+		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil, &c.sum, &c.source, &knows)
+	if err == nil && !knows {
 		// What a coupon says is known by its text alone.
-		if c.doc, err = couponDocument(sum, source); err == nil && !knows && c.doc.Redeemable == "holder" {
+		var doc *campaign.Coupon
+		if doc, err = couponDocument(c.sum, c.source); err == nil && doc.Redeemable == "holder" {
 			err = ErrNotFound
 		}
 	}

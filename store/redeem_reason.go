@@ -72,6 +72,7 @@ func (c caps) reached(uses int64, spent decimal.Decimal) bool {
 // standing is all that a verdict on a use looks at.
 type standing struct {
 	code        *codeRow
+	doc         *campaign.Coupon
 	coupon      *CouponRow
 	holder      *Assignment // nil: nobody, or nobody in particular
 	buyer       string      // the contact that buys, by its present id; "" unknown

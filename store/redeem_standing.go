@@ -27,6 +27,9 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 		return nil, err
 	}
 	st := &standing{code: code}
+	if st.doc, err = couponDocument(code.sum, code.source); err != nil {
+		return nil, fmt.Errorf("loading a coupon: %w", err)
+	}
 	batch := &pgx.Batch{}
 	st.readCoupon(batch, lock)
 	st.readCounts(batch, use)
@@ -56,14 +59,14 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 
 func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
 	useLock := ""
-	if lock && capsOf(st.code.doc).any() {
+	if lock && capsOf(st.doc).any() {
 		useLock = " FOR NO KEY UPDATE"
 	}
 	batch.Queue(`SELECT uses, spent, limit_reached_at IS NOT NULL FROM coupon_use WHERE coupon_id = $1`+useLock, st.code.couponID).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
 	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE id = $1`, st.code.couponID).QueryRow(func(row pgx.Row) (err error) {
 		if st.coupon, err = scanCoupon(row); err == nil {
-			st.coupon.Doc = st.code.doc // the one by whose bounds was locked
+			st.coupon.Doc = st.doc // the one by whose bounds was locked
 		}
 		return err
 	})
@@ -95,7 +98,7 @@ func (st *standing) readCounts(batch *pgx.Batch, use Use) {
 				EXISTS (SELECT 1 FROM hold WHERE batch_id = $1 AND pos = $2 AND reference <> $3 AND until > now())`,
 			st.code.batchID, st.code.pos, use.Reference).QueryRow(func(row pgx.Row) error { return row.Scan(&st.codeUses, &st.codeHeld) })
 	}
-	if capsOf(st.code.doc).uses > 0 {
+	if capsOf(st.doc).uses > 0 {
 		batch.Queue(`SELECT count(*) FROM hold h JOIN batch b ON b.id = h.batch_id
 			WHERE b.coupon_id = $1 AND h.until > now() AND NOT (h.batch_id = $2 AND h.pos = $3 AND h.reference = $4)`,
 			st.code.couponID, st.code.batchID, st.code.pos, use.Reference).QueryRow(func(row pgx.Row) error { return row.Scan(&st.setAside) })
@@ -104,7 +107,7 @@ func (st *standing) readCounts(batch *pgx.Batch, use Use) {
 
 func (st *standing) readContactUses(ctx context.Context, q Querier) error {
 	contact := st.contact()
-	if contact == "" || capsOf(st.code.doc).perContact == 0 {
+	if contact == "" || capsOf(st.doc).perContact == 0 {
 		return nil
 	}
 	err := q.QueryRow(ctx, `SELECT coalesce(sum(u.uses), 0) FROM coupon_contact_use u JOIN contact ct ON ct.id = u.contact_id
