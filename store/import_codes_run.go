@@ -88,6 +88,7 @@ func (im *codeImport) readBatches(ctx context.Context) error {
 type importedChunk struct {
 	rows  []importRow
 	ended error // io.EOF, or what is wrong with the file; nil where it goes on
+	panic any   // what reading it panicked with
 }
 
 // run writes the file chunk by chunk. What was read before a file broke is good.
@@ -104,6 +105,9 @@ func (im *codeImport) run(ctx context.Context, file io.Reader) error {
 		}
 	}()
 	for chunk := range chunks {
+		if chunk.panic != nil {
+			panic(chunk.panic) // in whoever asked, who can bear it
+		}
 		if err := im.write(ctx, chunk.rows); err != nil {
 			return err
 		}
@@ -119,6 +123,14 @@ func (im *codeImport) readAhead(ctx context.Context, next func() (importRow, err
 	chunks := make(chan importedChunk)
 	go func() {
 		defer close(chunks)
+		defer func() {
+			if r := recover(); r != nil {
+				select {
+				case chunks <- importedChunk{panic: r}:
+				case <-ctx.Done():
+				}
+			}
+		}()
 		for ended := error(nil); ended == nil; {
 			chunk := importedChunk{rows: make([]importRow, 0, importChunk)}
 			for len(chunk.rows) < importChunk && chunk.ended == nil {

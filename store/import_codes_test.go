@@ -192,3 +192,16 @@ func TestImportCodes_OfOverlappingFilesAtOnceKeepsEachCodeOnce(t *testing.T) {
 	require.Equal(t, 3000, c.count(`SELECT count(*) FROM code`))
 	require.Equal(t, 3000, c.count(`SELECT sum(tail)::int FROM batch`))
 }
+
+func TestImportCodes_PanicsInWhoeverAskedForIt(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply(listCoupon)
+	request := store.ImportCodes{Coupon: "gift", Format: store.ImportLines}
+	require.PanicsWithValue(t, "reading", func() {
+		_, _ = c.ImportCodes(c.ctx, request, strings.NewReader("A\nB"), func(int64, int64) { panic("reading") })
+	})
+	report, err := c.ImportCodes(c.ctx, request, strings.NewReader("A\nB"), nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, report.Added)
+}
