@@ -134,6 +134,10 @@ func (s *Store) importCodes(ctx context.Context, request ImportCodes, file io.Re
 	}
 	counted := &countingReader{reader: spool, total: size, progress: progress}
 	if err := im.run(ctx, counted); err != nil {
+		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+			// COPY may tell of the connection only that the driver closed for it.
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
 		if failed := im.stopped(ctx); failed != nil {
 			return im.report, fmt.Errorf("%w, after: %v", failed, err)
 		}
