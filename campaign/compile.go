@@ -111,7 +111,7 @@ func (b *builder) step(s StepDoc, next label) {
 		if p.step.Outcome = s.End; s.End == "" {
 			p.step.Outcome = OutcomeCompleted
 		}
-	case Send, Assign, Call, Notify, Withdraw:
+	case Assign, Call, Notify, Withdraw:
 		p.step.Slow = true
 	}
 	at := b.add(s, p)

@@ -69,8 +69,7 @@ func TestCompile_LaysOutStepsInTheOrderOfTheFile(t *testing.T) {
 	require.Equal(t, "send email first with c-1", s[0].Says)
 	require.Len(t, p.Docs, len(s))
 	require.Equal(t, "first", p.Docs[0].Send.Template)
-	require.True(t, s[0].Slow)
-	require.False(t, s[6].Slow)
+	require.False(t, s[0].Slow)
 }
 
 func TestCompile_SaysWhichWaitsNeedAnActivity(t *testing.T) {

@@ -52,8 +52,9 @@ type Step struct {
 	Moment  Moment `json:"moment,omitzero"`   // Wait
 	Arms    []Arm  `json:"arms,omitempty"`    // Await
 	Outcome string `json:"outcome,omitempty"` // EndVerb: the journey's outcome
-	// Slow is true for steps whose activity may take longer than a moment (a
-	// vendor is called); the others run as local activities first.
+	// Slow is true for steps whose activity may take longer than a moment (another
+	// system is called); the others run as local activities first. Plans of 0.1 have
+	// it for sends, too.
 	Slow bool `json:"slow,omitempty"`
 }
 

@@ -37,8 +37,8 @@ steps:
   - wait: 30d
 `
 
-// vendor is a send whose attempt is under way until the server has been asked to
-// cancel it; then it ends as the test says.
+// vendor is a send that doesn't go at once. Its next attempt is under way until the
+// server has been asked to cancel it; then it ends as the test says.
 type vendor struct {
 	calling chan struct{}
 	goOn    chan struct{}
@@ -46,7 +46,10 @@ type vendor struct {
 	tagged  atomic.Int32
 }
 
-func (v *vendor) Send(context.Context, activities.Step) (activities.Result, error) {
+func (v *vendor) Send(ctx context.Context, _ activities.Step) (activities.Result, error) {
+	if activity.GetInfo(ctx).IsLocalActivity {
+		return activities.Result{}, temporal.NewApplicationError("the vendor is away", activities.ErrorNotAccepted)
+	}
 	close(v.calling)
 	<-v.goOn
 	return activities.Result{Status: activities.Done}, v.end

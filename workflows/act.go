@@ -44,11 +44,18 @@ func (j *journey) act(ctx workflow.Context, step campaign.Step) (activities.Resu
 	}
 }
 
-// attempt runs the step's activity once. While Temporal waits to retry it, an exit
-// cancels it; an attempt under way is never cut short.
+// attempt runs the step's activity once. A message goes out inside the workflow task
+// where the vendor takes it at once. While Temporal waits to retry it, an exit cancels
+// it; an attempt under way is never cut short.
 func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Time) (activities.Result, error) {
 	do, in := activityOf(step.Do), j.step(step, due)
-	if !step.Slow {
+	switch {
+	case step.Slow:
+	case step.Do == campaign.Send:
+		if result, err := atOnce(ctx, step.Says, do, in); err == nil {
+			return result, nil
+		}
+	default:
 		return local(ctx, step.Says, do, in)
 	}
 	actCtx, cancel := workflow.WithCancel(ctx)

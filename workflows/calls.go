@@ -18,6 +18,14 @@ var hands *activities.Activities
 // worker can be told another.
 const StepTimeout = 30 * time.Second
 
+// How long the workflow waits for what is done inside its task. A task of more than
+// eight seconds has the history grow, and a vendor that hangs must not keep for long
+// the slots in which all that is quick is done.
+const (
+	quickTimeout = 2 * time.Second // what only touches Postgres
+	sendTimeout  = 4 * time.Second // a vendor that answers at once
+)
+
 // future is an activity under way, with its result's type.
 type future[O any] struct{ workflow.Future }
 
@@ -45,15 +53,24 @@ func act[I, O any](ctx workflow.Context, says string, do func(context.Context, I
 // which costs the history one event instead of three. Where that fails, it runs as
 // a normal activity, which Temporal retries without the history growing.
 func local[I, O any](ctx workflow.Context, says string, do func(context.Context, I) (O, error), in I) (O, error) {
-	var out O
-	quick := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		ScheduleToCloseTimeout: 2 * time.Second,
-		Summary:                says,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 2},
-	})
-	err := workflow.ExecuteLocalActivity(quick, do, in).Get(ctx, &out)
+	out, err := quick(ctx, says, do, in, quickTimeout, temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, MaximumAttempts: 2})
 	if err == nil || temporal.IsCanceledError(err) {
 		return out, err
 	}
 	return act(ctx, says, do, in).Get(ctx)
+}
+
+// atOnce tries an activity once inside the workflow task. Where that fails, or takes
+// so long that it is still under way, the same activity run as a normal one finds out
+// what came of it.
+func atOnce[I, O any](ctx workflow.Context, says string, do func(context.Context, I) (O, error), in I) (O, error) {
+	return quick(ctx, says, do, in, sendTimeout, temporal.RetryPolicy{MaximumAttempts: 1})
+}
+
+func quick[I, O any](ctx workflow.Context, says string, do func(context.Context, I) (O, error), in I, timeout time.Duration, retries temporal.RetryPolicy) (out O, err error) {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: timeout, Summary: says, RetryPolicy: &retries,
+	})
+	err = workflow.ExecuteLocalActivity(ctx, do, in).Get(ctx, &out)
+	return out, err
 }

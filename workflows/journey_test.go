@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -280,6 +281,29 @@ func TestJourney_AnExitEndsAStepThatIsBeingRetried(t *testing.T) {
 	w.deliver(time.Hour, 1, ordered())
 	require.Equal(t, "bought_without_code", w.run())
 	require.Less(t, w.took(), 2*time.Hour)
+}
+
+func TestJourney_AMessageThatDoesNotGoAtOnceIsSentByAnActivity(t *testing.T) {
+	w := setup(t, cart)
+	var attempts []string
+	w.answers["send_email_cart_reminder"] = func(activities.Step) (activities.Result, error) {
+		if len(attempts) < 3 {
+			return activities.Result{}, temporal.NewApplicationError("vendor", "vendor")
+		}
+		return activities.Result{Status: activities.Done, Expiry: w.began.Add(7 * day)}, nil
+	}
+	w.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+		if info.ActivityType.Name == "Send" {
+			attempts = append(attempts, "inside the task")
+		}
+	})
+	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if info.ActivityType.Name == "Send" {
+			attempts = append(attempts, "activity")
+		}
+	})
+	require.Equal(t, "completed", w.run())
+	require.Equal(t, []string{"inside the task", "activity", "activity", "inside the task"}, attempts, "the last one is the next message")
 }
 
 func TestJourney_SkipEndsTheWaitUnderWay(t *testing.T) {

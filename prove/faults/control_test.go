@@ -45,8 +45,8 @@ func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name:    "a change of workflow code that replays what was recorded",
 		File:    "workflows/act.go",
-		Old:     "	if !step.Slow {\n",
-		New:     "	if step.Do != \"\" {\n",
+		Old:     "	case step.Slow:\n",
+		New:     "	case step.Slow && step.Do != campaign.Send:\n",
 		Package: "./workflows", Proof: "TestReplay_EveryRecordedHistory",
 		Says: "nondeterminis",
 	})
@@ -57,8 +57,8 @@ func TestControl_AReleaseThatDecidesOtherwiseIsMissed(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name:    "a change of workflow code that goes on where the previous release stopped",
 		File:    "workflows/act.go",
-		Old:     "	if !step.Slow {\n",
-		New:     "	if step.Do != \"\" {\n",
+		Old:     "	case step.Slow:\n",
+		New:     "	case step.Slow && step.Do != campaign.Send:\n",
 		Package: "./prove/faults", Proof: "TestPromise8_JourneysOfThePreviousReleaseEndOnThisOne",
 		Says: "the second message of", Env: []string{"SCRIP_PROVE_PATIENCE=90s"},
 	})
