@@ -41,7 +41,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 // codes that the text shows are seen from then on.
 func (a *Activities) begin(ctx context.Context, s *scene, m store.Message, text string) (*store.Message, string, error) {
 	reason := "another attempt is under way"
-	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
+	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx *store.Tx) (bool, error) {
 		gate, err := a.Store.SendGate(ctx, tx, m, dueFor(ctx))
 		if err != nil {
 			return false, err

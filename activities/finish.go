@@ -46,15 +46,13 @@ func (a *Activities) Finish(ctx context.Context, in FinishInput) (FinishResult, 
 			return FinishResult{}, a.wrap(ctx, "ending a journey", step, err)
 		}
 	}
-	if journey, err := a.Store.Journey(ctx, a.Store.Pool, in.Journey); err == nil {
-		a.ended(journey.Campaign, ended)
-	}
+	a.ended(ended)
 	return FinishResult{Outcome: ended.Outcome, Withdraw: len(ended.Withdraw) > 0}, nil
 }
 
 // ended counts a journey's end, and the messages that it kept from going out.
-func (a *Activities) ended(campaign string, ended store.Ended) {
-	a.Observe.Ended(campaign, ended.Outcome)
+func (a *Activities) ended(ended store.Ended) {
+	a.Observe.Ended(ended.Campaign, ended.Outcome)
 	for _, channel := range ended.Unsent {
 		a.Observe.Skipped(channel, JourneyOver)
 	}

@@ -110,7 +110,7 @@ func TestSend_ARefusalAfterTheJourneyEndedReturnsTheCode(t *testing.T) {
 	got, err := d.store.Claim(ctx, store.Claim{Key: store.ClaimKey(d.journey, "hello-10", 0), Coupon: "hello-10", JourneyID: d.journey, ContactID: d.contact})
 	require.NoError(t, err)
 	begun, err := d.store.BeginCall(ctx, store.Message{SendKey: "k", JourneyID: d.journey, Step: "s", Channel: "email", Kind: "marketing",
-		Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(store.Tx) (bool, error) { return true, nil })
+		Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(*store.Tx) (bool, error) { return true, nil })
 	require.NoError(t, err)
 	require.False(t, d.ended(), "it may be arriving")
 	moved, err := d.store.EndCall(ctx, begun, store.Outcome{State: store.MessageRefused, Reason: activities.VendorRefused})

@@ -49,7 +49,7 @@ const byID = -1
 
 // look gives the scene of any step of a journey.
 func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
-	journey, err := a.Store.Journey(ctx, a.Store.Pool, step.Journey)
+	journey, contact, err := a.Store.JourneyAndContact(ctx, step.Journey)
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +62,6 @@ func (a *Activities) look(ctx context.Context, step Step) (*scene, error) {
 	}
 	if step.Index < 0 || step.Index >= len(version.Program.Docs) {
 		return nil, fmt.Errorf("finding step %d of %s version %d: %w", step.Index, journey.Campaign, journey.Version, store.ErrNotFound)
-	}
-	contact, err := a.Store.Contact(ctx, a.Store.Pool, journey.ContactID)
-	if err != nil {
-		return nil, err
 	}
 	return &scene{Step: step, journey: journey, version: version, doc: version.Program.Docs[step.Index], contact: contact}, nil
 }

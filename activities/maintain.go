@@ -128,7 +128,7 @@ func (a *Activities) closeLost(ctx context.Context) (int, error) {
 		if err := a.withdrawInShop(ctx, ended.Withdraw); err != nil {
 			return lost, err
 		}
-		a.ended(j.Campaign, ended)
+		a.ended(ended)
 		lost++
 	}
 	return lost, nil

@@ -94,7 +94,7 @@ func (a *Activities) notifyOne(ctx context.Context, s *scene, n notice) error {
 		a.Observe.Skipped(m.Channel, reason)
 		return a.Store.SkipMessage(ctx, a.Store.Pool, m, reason)
 	}
-	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx store.Tx) (bool, error) {
+	begun, err := a.Store.BeginCall(ctx, m, a.limits().Attempt(), func(tx *store.Tx) (bool, error) {
 		return true, a.letOut(ctx, tx, s, 0, n.text)
 	})
 	if err != nil || begun == nil {

@@ -15,6 +15,10 @@ import (
 const (
 	defaultLate = 24 * time.Hour
 	minLate     = time.Minute // of real time, on a development clock
+
+	// lookAgain is how often an attempt is asked for that somebody else has under way:
+	// most often the workflow, which didn't wait for the vendor's answer.
+	lookAgain = 2 * time.Second
 )
 
 // Send sends the message of a send step, at most once. It decides in this order:
@@ -87,7 +91,7 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 // second: under load some always are, and another attempt by Temporal would cost more
 // than the message does.
 func (a *Activities) gate(ctx context.Context, m store.Message) (store.Gate, error) {
-	for wait := 10 * time.Millisecond; ; wait *= 2 {
+	for wait := 25 * time.Millisecond; ; wait *= 2 {
 		gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx))
 		if err != nil || !gate.EventsWaiting || wait > 400*time.Millisecond {
 			return gate, err
@@ -248,7 +252,7 @@ func (a *Activities) knownMessage(ctx context.Context, s *scene, m *store.Messag
 		return held(UnknownOutcome), nil
 	case store.MessageCalling:
 		if rest := m.Left(); rest > 0 {
-			return Result{}, again(ErrorUnderWay, "another attempt is under way", rest)
+			return Result{}, again(ErrorUnderWay, "another attempt is under way", min(rest, lookAgain))
 		}
 		if _, err := a.Store.EndCall(ctx, m, store.Outcome{State: store.MessageUnknown, Reason: UnknownOutcome}); err != nil {
 			return Result{}, err

@@ -423,7 +423,7 @@ func TestSend_AnAcceptanceThatComesAfterTheAttemptWasGivenUpStillCounts(t *testi
 func TestEndCall_AnAttemptThatWasGivenUpHasNoSayInTheNext(t *testing.T) {
 	d := setup(t)
 	ctx := t.Context()
-	open := func(store.Tx) (bool, error) { return true, nil }
+	open := func(*store.Tx) (bool, error) { return true, nil }
 	m := store.Message{SendKey: "k", Step: "s", Channel: "email", Kind: "marketing", Connection: "email"}
 	first, err := d.store.BeginCall(ctx, m, time.Minute, open)
 	require.NoError(t, err)
@@ -444,7 +444,7 @@ func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {
 	d := setup(t)
 	ctx := t.Context()
 	begun, err := d.store.BeginCall(ctx, store.Message{SendKey: "k", Step: "s", Channel: "email", Kind: "marketing", Connection: "email"},
-		time.Minute, func(store.Tx) (bool, error) { return true, nil })
+		time.Minute, func(*store.Tx) (bool, error) { return true, nil })
 	require.NoError(t, err)
 	require.NoError(t, d.store.RecordEvidence(ctx, d.store.Pool, []string{"email"}, event.Evidence{VendorID: "v1", Status: event.StatusDelivered, At: time.Now()}))
 	_, err = d.store.EndCall(ctx, begun, store.Outcome{State: store.MessageAccepted, VendorID: "v1"})

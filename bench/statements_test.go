@@ -31,6 +31,16 @@ func (s *site) tellStatements(done int64) {
 	}
 	require.NoError(s, rows.Err())
 	tell("%.2f ms of statements each", sum)
+	rows, err = s.Pool.Query(ctx, `SELECT coalesce(datname, 'shared'), CASE WHEN query ~* '^(begin|commit|rollback)' THEN 'transactions' ELSE 'rest' END, sum(calls)::float8 / $1, (sum(total_exec_time) + sum(total_plan_time)) / $1, (sum(total_plan_time)) / $1, sum(wal_bytes)::float8 / $1
+		FROM pg_stat_statements LEFT JOIN pg_database ON oid = dbid GROUP BY 1, 2`, float64(done))
+	require.NoError(s, err)
+	for rows.Next() {
+		var db, kind string
+		var calls, ms, plan, wal float64
+		require.NoError(s, rows.Scan(&db, &kind, &calls, &ms, &plan, &wal))
+		tell("database %s %s: %.1f calls %.2f ms (planning %.2f), %.0f B of WAL", db, kind, calls, ms, plan, wal)
+	}
+	require.NoError(s, rows.Err())
 	s.resetStatements()
 }
 

@@ -67,7 +67,8 @@ type Database struct {
 type Worker struct {
 	Listen               string // host:port of its health and metrics; empty: none
 	CachedWorkflows      int    // journeys kept in memory between their steps
-	ConcurrentActivities int    // vendor calls and slow steps under way
+	ConcurrentActivities int    // vendor calls and slow steps under way, and as many inside workflow tasks
+	Pollers              int    // requests for work that wait at Temporal, of workflow tasks and of activities each
 
 	// Times of a vendor call and of the step around it; call and report together
 	// are shorter than the step.
@@ -128,7 +129,7 @@ func defaults() *Config {
 		Currency: "EUR",
 		Listen:   "127.0.0.1:8080",
 		Worker: Worker{
-			CachedWorkflows: 256, ConcurrentActivities: 64,
+			CachedWorkflows: 256, ConcurrentActivities: 64, Pollers: 2,
 			CallTimeout: 15 * time.Second, ReportTimeout: 5 * time.Second, StepTimeout: 30 * time.Second,
 			VendorBackoff: 5 * time.Second, SettlePause: 30 * time.Second,
 		},

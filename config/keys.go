@@ -41,6 +41,7 @@ func init() {
 			"listen":                text(func(c *Config) *string { return &c.Worker.Listen }),
 			"cached_workflows":      number(func(c *Config) *int { return &c.Worker.CachedWorkflows }),
 			"concurrent_activities": number(func(c *Config) *int { return &c.Worker.ConcurrentActivities }),
+			"pollers":               number(func(c *Config) *int { return &c.Worker.Pollers }),
 			"call_timeout":          duration(func(c *Config) *time.Duration { return &c.Worker.CallTimeout }),
 			"report_timeout":        duration(func(c *Config) *time.Duration { return &c.Worker.ReportTimeout }),
 			"step_timeout":          duration(func(c *Config) *time.Duration { return &c.Worker.StepTimeout }),

@@ -44,6 +44,7 @@ func (c *Config) Validate() Problems {
 	}
 	v.check(c.Worker.CachedWorkflows > 0, "worker.cached_workflows", "must be at least 1")
 	v.check(c.Worker.ConcurrentActivities > 0, "worker.concurrent_activities", "must be at least 1")
+	v.check(c.Worker.Pollers > 1, "worker.pollers", "must be at least 2")
 	v.times()
 	v.check(c.Database.MaxConnections >= 0, "database.max_connections", "must not be negative")
 	v.check(c.KeepBodies >= 24*time.Hour, "keep_bodies", "must be at least 1d, so that events which failed can be replayed")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/store"
 )
 
@@ -73,7 +71,7 @@ func (a *api) campaignRoutes() {
 			if _, err := a.Store.CampaignDetail(ctx, in.Name); err != nil {
 				return nil, err
 			}
-			return a.once(ctx, accepted{Accepted: 1}, func(tx pgx.Tx) error {
+			return a.once(ctx, accepted{Accepted: 1}, func(tx *store.Tx) error {
 				return a.Store.RaiseManualStart(ctx, tx, in.Name, contact.ID, in.Body.Key, in.Body.Fields)
 			})
 		})

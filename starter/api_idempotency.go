@@ -14,7 +14,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/jackc/pgx/v5"
 
 	"scrip.dev/scrip/store"
 )
@@ -86,8 +85,8 @@ type claimKey struct{}
 // once does in one transaction what a request asks for, and keeps its answer in the
 // same one: where the process dies before it has answered, the request comes again
 // and isn't done again.
-func (a *api) once(ctx context.Context, out accepted, do func(pgx.Tx) error) (*answer[accepted], error) {
-	err := a.Store.InTx(ctx, func(tx pgx.Tx) error {
+func (a *api) once(ctx context.Context, out accepted, do func(*store.Tx) error) (*answer[accepted], error) {
+	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}

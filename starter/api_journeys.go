@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/store"
 	"scrip.dev/scrip/workflows"
 )
@@ -101,7 +99,7 @@ func (a *api) signal(ctx context.Context, id, name string, payload signalPayload
 	if journey.State == "ended" {
 		return nil, problem(http.StatusConflict, "journey_over", "the journey ended as %s; there is nobody to tell", journey.Outcome)
 	}
-	return a.once(ctx, accepted{Accepted: 1}, func(tx pgx.Tx) error {
+	return a.once(ctx, accepted{Accepted: 1}, func(tx *store.Tx) error {
 		if err := a.Store.EnqueueSignal(ctx, tx, id, name, payload); err != nil {
 			return err
 		}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/integrations"
 	"scrip.dev/scrip/store"
 	"scrip.dev/scrip/template"
@@ -207,7 +205,7 @@ func (a *api) sendTest(ctx context.Context, in *sendTestInput) (*answer[testSent
 		return nil, problem(http.StatusConflict, held, "the connection %s doesn't write to this address; add it to only_to in scrip.yaml, or set live: true when real people may be reached", name)
 	}
 	message, err := a.Store.BeginCall(ctx, store.Message{SendKey: "test:" + store.NewID(store.MessageID), Step: "test", Channel: rendered.Channel,
-		Kind: "internal", Connection: name, Template: in.Body.Template, Address: in.Body.To}, testTimeout, func(pgx.Tx) (bool, error) { return true, nil })
+		Kind: "internal", Connection: name, Template: in.Body.Template, Address: in.Body.To}, testTimeout, func(*store.Tx) (bool, error) { return true, nil })
 	if err != nil {
 		return nil, err
 	}

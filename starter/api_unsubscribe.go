@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/store"
 )
@@ -85,7 +83,7 @@ func (a *api) unsubscribe(ctx context.Context, contactID, channel string) error 
 // setConsent records what a contact allows and raises the event for it.
 func (a *api) setConsent(ctx context.Context, contactID string, consent event.Consent, by string) error {
 	kind := map[string]string{event.Granted: event.ContactOptedIn, event.Denied: event.ContactOptedOut, event.Pending: event.OptInRequested}[consent.State]
-	return a.Store.InTx(ctx, func(tx pgx.Tx) error {
+	return a.Store.InTx(ctx, func(tx *store.Tx) error {
 		if err := a.Store.ApplyConsents(ctx, tx, contactID, []event.Consent{consent}, consent.At); err != nil {
 			return err
 		}

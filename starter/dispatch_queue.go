@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/store"
 )
 
@@ -62,7 +60,7 @@ func together[T any](all []T, do func([]T) error, fail func(T, *eventError) erro
 
 func (d *Dispatcher) dispatchTogether(ctx context.Context, lease store.Lease, deliveries []store.Delivery) error {
 	var b *batch
-	err := d.Store.InTx(ctx, func(tx pgx.Tx) error {
+	err := d.Store.InTx(ctx, func(tx *store.Tx) error {
 		var err error
 		if b, err = d.begin(ctx, tx, lease); err != nil {
 			return err
@@ -70,12 +68,16 @@ func (d *Dispatcher) dispatchTogether(ctx context.Context, lease store.Lease, de
 		ids := make([]int64, len(deliveries))
 		for i, delivery := range deliveries {
 			if err := b.dispatch(ctx, delivery); err != nil {
-				return eventErrorOf(err)
+				return err
 			}
 			ids[i] = delivery.ID
 		}
 		return d.Store.DequeueDeliveries(ctx, tx, ids)
 	})
+	if err != nil && b != nil {
+		// A statement's fault may be found as late as at the commit.
+		return eventErrorOf(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -108,10 +110,8 @@ func eventErrorOf(err error) error {
 // fail puts a delivery off or, after its attempts, among the dead letters.
 func (d *Dispatcher) fail(ctx context.Context, lease store.Lease, delivery store.Delivery, bad *eventError) error {
 	dead := bad.final || delivery.Attempts >= len(retryPauses)
-	err := d.Store.InTx(ctx, func(tx pgx.Tx) error {
-		if err := store.CheckLease(ctx, tx, lease); err != nil {
-			return err
-		}
+	err := d.Store.InTx(ctx, func(tx *store.Tx) error {
+		store.CheckLease(tx, lease)
 		if dead {
 			return d.Store.BuryDelivery(ctx, tx, delivery, bad.reason)
 		}
@@ -132,16 +132,14 @@ func (d *Dispatcher) fail(ctx context.Context, lease store.Lease, delivery store
 // batch is one transaction of the first stage.
 type batch struct {
 	*Dispatcher
-	tx        pgx.Tx
+	tx        *store.Tx
 	catalogue *index
 	now       time.Time
 	counted   []func() // metrics, counted when the transaction is committed
 }
 
-func (d *Dispatcher) begin(ctx context.Context, tx pgx.Tx, lease store.Lease) (*batch, error) {
-	if err := store.CheckLease(ctx, tx, lease); err != nil {
-		return nil, err
-	}
+func (d *Dispatcher) begin(ctx context.Context, tx *store.Tx, lease store.Lease) (*batch, error) {
+	store.CheckLease(tx, lease)
 	catalogue, err := d.catalogue.load(ctx, d, tx)
 	if err != nil {
 		return nil, err

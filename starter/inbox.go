@@ -3,6 +3,7 @@ package starter
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // Bounds of the inbox.
 const (
 	groupSize      = 64 // webhooks a transaction
-	groupsAtOnce   = 2  // while one waits for the disk, the other is worked on
+	groupsAtOnce   = 2  // while one is stored, the next one gathers; more would be smaller
 	notifyInterval = 50 * time.Millisecond
 	inboxChannel   = "scrip_inbox" // what other processes' dispatchers listen to
 )
@@ -98,6 +99,7 @@ func (i *Inbox) run() {
 // gather takes whoever is waiting already; it waits for nobody.
 func (i *Inbox) gather(first *arrival) []*arrival {
 	group := []*arrival{first}
+	runtime.Gosched() // whoever is about to hand one over comes into this group, not the next
 	for len(group) < groupSize {
 		select {
 		case a := <-i.waiting:

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/store"
 )
 
@@ -31,18 +29,21 @@ func (d *Dispatcher) enterDue(ctx context.Context, lease store.Lease) (int, erro
 
 func (d *Dispatcher) enterTogether(ctx context.Context, lease store.Lease, due []store.PendingEntry) error {
 	var b *batch
-	err := d.Store.InTx(ctx, func(tx pgx.Tx) error {
+	err := d.Store.InTx(ctx, func(tx *store.Tx) error {
 		var err error
 		if b, err = d.begin(ctx, tx, lease); err != nil {
 			return err
 		}
 		for _, p := range due {
 			if err := b.enterOne(ctx, p); err != nil {
-				return eventErrorOf(err)
+				return err
 			}
 		}
 		return nil
 	})
+	if err != nil && b != nil {
+		return eventErrorOf(err)
+	}
 	if err == nil {
 		b.count()
 	}

@@ -55,12 +55,12 @@ type ApplyOptions struct {
 // version. Journeys that wait for a template to be mended go on.
 func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) ([]Change, error) {
 	var changes []Change
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		// One apply at a time; the number is only a name for that.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('scrip.apply'))`); err != nil {
 			return err
 		}
-		for _, apply := range []func(context.Context, pgx.Tx, Folder) ([]Change, error){s.applyCoupons, s.applySegments, s.applyTemplates, s.applyCampaigns} {
+		for _, apply := range []func(context.Context, *Tx, Folder) ([]Change, error){s.applyCoupons, s.applySegments, s.applyTemplates, s.applyCampaigns} {
 			some, err := apply(ctx, tx, f)
 			if err != nil {
 				return err
@@ -96,7 +96,7 @@ func changedNames(changes []Change) []string {
 	return names
 }
 
-func (s *Store) applyCoupons(ctx context.Context, tx pgx.Tx, f Folder) ([]Change, error) {
+func (s *Store) applyCoupons(ctx context.Context, tx *Tx, f Folder) ([]Change, error) {
 	var changes []Change
 	for _, doc := range f.Coupons {
 		var before string
@@ -118,7 +118,7 @@ func (s *Store) applyCoupons(ctx context.Context, tx pgx.Tx, f Folder) ([]Change
 	return changes, nil
 }
 
-func (s *Store) applySegments(ctx context.Context, tx pgx.Tx, f Folder) ([]Change, error) {
+func (s *Store) applySegments(ctx context.Context, tx *Tx, f Folder) ([]Change, error) {
 	var changes []Change
 	for _, doc := range f.Segments {
 		sum := sha256.Sum256([]byte(doc.Source))
@@ -144,7 +144,7 @@ func (s *Store) applySegments(ctx context.Context, tx pgx.Tx, f Folder) ([]Chang
 	return changes, nil
 }
 
-func (s *Store) applyCampaigns(ctx context.Context, tx pgx.Tx, f Folder) ([]Change, error) {
+func (s *Store) applyCampaigns(ctx context.Context, tx *Tx, f Folder) ([]Change, error) {
 	var changes []Change
 	for _, doc := range f.Campaigns {
 		change, err := s.applyCampaign(ctx, tx, doc)
@@ -156,7 +156,7 @@ func (s *Store) applyCampaigns(ctx context.Context, tx pgx.Tx, f Folder) ([]Chan
 	return changes, nil
 }
 
-func (s *Store) applyCampaign(ctx context.Context, tx pgx.Tx, doc *campaign.Campaign) (Change, error) {
+func (s *Store) applyCampaign(ctx context.Context, tx *Tx, doc *campaign.Campaign) (Change, error) {
 	change := Change{Kind: "campaign", Name: doc.Name}
 	if _, err := tx.Exec(ctx, `INSERT INTO campaign (name) VALUES ($1) ON CONFLICT DO NOTHING`, doc.Name); err != nil {
 		return change, err
@@ -193,7 +193,7 @@ func (s *Store) applyCampaign(ctx context.Context, tx pgx.Tx, doc *campaign.Camp
 	return change, err
 }
 
-func (s *Store) applyTemplates(ctx context.Context, tx pgx.Tx, f Folder) ([]Change, error) {
+func (s *Store) applyTemplates(ctx context.Context, tx *Tx, f Folder) ([]Change, error) {
 	var changes []Change
 	mended := false
 	for name, files := range f.Templates {

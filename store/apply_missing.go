@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // missing finds campaigns that the folder doesn't hold any more.
-func (s *Store) missing(ctx context.Context, tx pgx.Tx, f Folder, prune bool) ([]Change, error) {
+func (s *Store) missing(ctx context.Context, tx *Tx, f Folder, prune bool) ([]Change, error) {
 	names := make([]string, len(f.Campaigns))
 	for i, doc := range f.Campaigns {
 		names[i] = doc.Name

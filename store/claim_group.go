@@ -24,7 +24,7 @@ var (
 // claimTx is one transaction over the claims of one coupon and set.
 type claimTx struct {
 	store  *Store
-	tx     pgx.Tx
+	tx     *Tx
 	coupon *CouponRow
 	set    string
 	now    time.Time
@@ -39,7 +39,7 @@ type claimTx struct {
 func (s *Store) claimGroup(ctx context.Context, group []*claimRequest) error {
 	locked := false
 	for range 20 {
-		err := s.InTx(ctx, func(tx pgx.Tx) error {
+		err := s.InTx(ctx, func(tx *Tx) error {
 			t := &claimTx{store: s, tx: tx, set: group[0].Set, now: time.Now().UTC(), locked: locked}
 			return t.answer(ctx, group)
 		})

@@ -62,7 +62,7 @@ func scanOver(rows pgx.Rows) (map[string]bool, error) {
 }
 
 // busy gives a *journeysBusy where some of the journeys could not be kept open, as
-// others hold them. Those that don't exist fail by themselves.
+// others hold them, and ErrNotFound where one doesn't exist.
 func (t *claimTx) busy(ctx context.Context, journeys []string) error {
 	missing := slices.DeleteFunc(journeys, func(id string) bool { _, kept := t.over[id]; return kept })
 	if len(missing) == 0 {
@@ -76,10 +76,12 @@ func (t *claimTx) busy(ctx context.Context, journeys []string) error {
 	if err != nil {
 		return fmt.Errorf("looking for locked journeys: %w", err)
 	}
-	if len(busy) > 0 {
-		return &journeysBusy{busy}
+	for _, id := range missing {
+		if !slices.Contains(busy, id) {
+			return fmt.Errorf("keeping journey %s open: %w", id, ErrNotFound)
+		}
 	}
-	return nil
+	return &journeysBusy{busy}
 }
 
 // journeysBusy: somebody else holds these journeys, perhaps to end them.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // codeRow is one code string with what its batch says of it.
@@ -46,17 +47,21 @@ var ErrUnusable = errors.New("the code can no longer be used")
 // to the pool. Do it in the transaction that lets it out. Only EndCall takes it
 // back. The error is ErrUnusable where it must not go out any more.
 func (s *Store) Expose(ctx context.Context, q Querier, assignmentID int64) error {
-	tag, err := q.Exec(ctx, `UPDATE assignment SET exposed_at = coalesce(exposed_at, now()),
+	batch := &pgx.Batch{}
+	queueExpose(batch, assignmentID)
+	return q.SendBatch(ctx, batch).Close()
+}
+
+func queueExpose(batch *pgx.Batch, assignmentID int64) {
+	batch.Queue(`UPDATE assignment SET exposed_at = coalesce(exposed_at, now()),
 			exposures = exposures + CASE WHEN exposures = 0 AND exposed_at IS NOT NULL THEN 2 ELSE 1 END,
 			state = CASE state WHEN 'held' THEN 'exposed' ELSE state END
-		WHERE id = $1 AND state IN ('held', 'exposed', 'applied', 'redeemed')`, assignmentID)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrUnusable
-	}
-	if err != nil {
-		return fmt.Errorf("exposing a code: %w", err)
-	}
-	return nil
+		WHERE id = $1 AND state IN ('held', 'exposed', 'applied', 'redeemed')`, assignmentID).Exec(func(done pgconn.CommandTag) error {
+		if done.RowsAffected() == 0 {
+			return fmt.Errorf("exposing a code: %w", ErrUnusable)
+		}
+		return nil
+	})
 }
 
 // MarkIssued records that the shop has the code; externalID is the shop's id of

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // conceal takes one exposure of a code back, in one transaction with what shows
@@ -13,8 +11,8 @@ import (
 //
 // The locks are those of a journey's end, in the same order: the journey, the
 // coupon, the assignment.
-func (s *Store) conceal(ctx context.Context, assignmentID int64, unseen func(pgx.Tx) (bool, error)) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
+func (s *Store) conceal(ctx context.Context, assignmentID int64, unseen func(*Tx) (bool, error)) error {
+	return s.InTx(ctx, func(tx *Tx) error {
 		var couponID int64
 		var journeyID string
 		err := tx.QueryRow(ctx, `SELECT coupon_id, coalesce(journey_id, '') FROM assignment WHERE id = $1`, assignmentID).Scan(&couponID, &journeyID)

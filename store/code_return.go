@@ -32,18 +32,29 @@ func (s *Store) ReturnCodes(ctx context.Context, q Querier, journeyID string) ([
 	return shop, nil
 }
 
+// unseenCoupons are those of which a journey holds a code that nobody saw, or waits
+// for one.
+const unseenCoupons = `SELECT coupon_id FROM assignment WHERE journey_id = $1 AND state IN ('held', 'expired') AND exposed_at IS NULL
+	UNION SELECT coupon_id FROM supply_waiter WHERE journey_id = $1 ORDER BY 1`
+
 func (s *Store) returnCodes(ctx context.Context, q Querier, journeyID string) ([]ShopCode, error) {
-	rows, err := q.Query(ctx, `SELECT coupon_id FROM assignment WHERE journey_id = $1 AND state IN ('held', 'expired') AND exposed_at IS NULL
-		UNION SELECT coupon_id FROM supply_waiter WHERE journey_id = $1 ORDER BY 1`, journeyID)
+	rows, err := q.Query(ctx, unseenCoupons, journeyID)
 	if err != nil {
 		return nil, err
 	}
-	coupons, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil || len(coupons) == 0 {
+	coupons, err := collect[int64](rows)
+	if err != nil {
 		return nil, err
 	}
+	return s.returnCodesOfAll(ctx, q, coupons, journeyID)
+}
+
+func (s *Store) returnCodesOfAll(ctx context.Context, q Querier, coupons []int64, journeyID string) ([]ShopCode, error) {
+	if len(coupons) == 0 {
+		return nil, nil
+	}
 	for _, id := range coupons {
-		err := inTx(ctx, q, func(tx pgx.Tx) error { return s.returnCodesOf(ctx, tx, id, journeyID) })
+		err := s.inTx(ctx, q, func(tx *Tx) error { return s.returnCodesOf(ctx, tx, id, journeyID) })
 		if err != nil {
 			return nil, err
 		}
@@ -51,18 +62,7 @@ func (s *Store) returnCodes(ctx context.Context, q Querier, journeyID string) ([
 	return s.shopCodes(ctx, q, journeyID)
 }
 
-// inTx runs do in the transaction that q is, or in one of its own where q is a
-// pool.
-func inTx(ctx context.Context, q Querier, do func(pgx.Tx) error) error {
-	if tx, ok := q.(pgx.Tx); ok {
-		return do(tx)
-	}
-	return pgx.BeginFunc(ctx, q.(interface {
-		Begin(context.Context) (pgx.Tx, error)
-	}), do)
-}
-
-func (s *Store) returnCodesOf(ctx context.Context, tx pgx.Tx, couponID int64, journeyID string) error {
+func (s *Store) returnCodesOf(ctx context.Context, tx *Tx, couponID int64, journeyID string) error {
 	coupon, err := lockCoupon(ctx, tx, couponID)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (s *Store) returnCodesOf(ctx context.Context, tx pgx.Tx, couponID int64, jo
 type codePlace struct{ BatchID, Pos int64 }
 
 // passOn gives the contact's codes of a journey to an open one that shares them.
-func passOn(ctx context.Context, tx pgx.Tx, couponID int64, journeyID string) error {
+func passOn(ctx context.Context, tx *Tx, couponID int64, journeyID string) error {
 	_, err := tx.Exec(ctx, `WITH heir AS (
 			SELECT DISTINCT ON (a.id) a.id, s.journey_id FROM assignment a
 			JOIN assignment_share s ON s.assignment_id = a.id JOIN journey j ON j.id = s.journey_id AND j.state <> 'ended'
@@ -117,7 +117,7 @@ func passOn(ctx context.Context, tx pgx.Tx, couponID int64, journeyID string) er
 
 // takeBack moves a list's codes to the batch of returned ones, and withdraws made
 // ones. The coupon's lock is held.
-func takeBack(ctx context.Context, tx pgx.Tx, coupon *CouponRow, places []codePlace) error {
+func takeBack(ctx context.Context, tx *Tx, coupon *CouponRow, places []codePlace) error {
 	for _, p := range places {
 		var err error
 		switch coupon.Pool {
@@ -137,7 +137,7 @@ func takeBack(ctx context.Context, tx pgx.Tx, coupon *CouponRow, places []codePl
 // requeue gives a code the next position of the returned batch with its set and
 // expiry. What points at the code follows it there: its earlier assignments, all
 // of them returned, and by foreign key its holds and redemptions.
-func requeue(ctx context.Context, tx pgx.Tx, p codePlace) error {
+func requeue(ctx context.Context, tx *Tx, p codePlace) error {
 	var batch, pos int64
 	err := tx.QueryRow(ctx, `INSERT INTO batch (coupon_id, child_set, kind, valid_until, tail, next_pos)
 		SELECT coupon_id, child_set, 'returned', valid_until, 1, 1 FROM batch WHERE id = $1

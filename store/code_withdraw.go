@@ -65,7 +65,7 @@ func (s *Store) MarkWithdrawnInShop(ctx context.Context, assignmentID int64) err
 func (s *Store) WithdrawJourneyCode(ctx context.Context, journeyID, coupon string) ([]ShopCode, error) {
 	name, set := SplitCoupon(coupon)
 	var shop []ShopCode
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		_, err := tx.Exec(ctx, `WITH gone AS (
 				UPDATE assignment a SET state = 'withdrawn' FROM coupon cp
 				WHERE a.journey_id = $1 AND cp.id = a.coupon_id AND cp.name = $2 AND ($3 = '' OR a.child_set = $3)
@@ -89,7 +89,7 @@ func (s *Store) WithdrawJourneyCode(ctx context.Context, journeyID, coupon strin
 // to deactivate. The error wraps ErrNotFound for an unknown code.
 func (s *Store) WithdrawCode(ctx context.Context, realm, code string) ([]ShopCode, error) {
 	var shop []ShopCode
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		c, err := findCode(ctx, tx, realm, code, "")
 		if err != nil {
 			return err

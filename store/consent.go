@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"scrip.dev/scrip/event"
 )
 
@@ -32,41 +33,37 @@ func (s *Store) ApplyConsents(ctx context.Context, q Querier, contactID string, 
 		c := newest[channel]
 		channels, states, sources, times = append(channels, channel), append(states, c.State), append(sources, c.Source), append(times, c.At)
 	}
-	rows, err := q.Query(ctx, `INSERT INTO consent AS c (contact_id, channel, state, source, at)
+	var changed []string
+	addresses := map[string][]string{} // by kind
+	batch := &pgx.Batch{}
+	batch.Queue(`INSERT INTO consent AS c (contact_id, channel, state, source, at)
 		SELECT $1, said.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) said
 		ON CONFLICT (contact_id, channel) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at
 		WHERE excluded.at > c.at OR (excluded.at = c.at AND excluded.state = 'denied' AND c.state <> 'denied')
-		RETURNING channel`, contactID, channels, states, sources, times)
-	if err != nil {
-		return fmt.Errorf("recording consent: %w", err)
-	}
-	changed, err := collect[string](rows)
-	if err != nil {
+		RETURNING channel`, contactID, channels, states, sources, times).Query(func(rows pgx.Rows) (err error) {
+		changed, err = collect[string](rows)
+		return err
+	})
+	batch.Queue(`SELECT kind, value_norm FROM identity WHERE contact_id = $1`, contactID).Query(func(rows pgx.Rows) error {
+		var kind, address string
+		_, err := pgx.ForEachRow(rows, []any{&kind, &address}, func() error {
+			addresses[kind] = append(addresses[kind], address)
+			return nil
+		})
+		return err
+	})
+	if err := q.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("recording consent: %w", err)
 	}
 	for _, channel := range changed {
-		if c := newest[channel]; c.State == event.Granted {
-			if err := s.liftSuppressions(ctx, q, contactID, channel, c.At); err != nil {
+		kind, _ := addressOn(channel, "")
+		for _, address := range addresses[kind] {
+			if newest[channel].State != event.Granted {
+				continue
+			}
+			if err := s.Unsuppress(ctx, q, channel, address, newest[channel].At); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-func (s *Store) liftSuppressions(ctx context.Context, q Querier, contactID, channel string, at time.Time) error {
-	kind, _ := addressOn(channel, "")
-	rows, err := q.Query(ctx, `SELECT value_norm FROM identity WHERE contact_id = $1 AND kind = $2`, contactID, kind)
-	if err != nil {
-		return fmt.Errorf("loading addresses: %w", err)
-	}
-	addresses, err := collect[string](rows)
-	if err != nil {
-		return fmt.Errorf("loading addresses: %w", err)
-	}
-	for _, address := range addresses {
-		if err := s.Unsuppress(ctx, q, channel, address, at); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"scrip.dev/scrip/event"
 )
 
@@ -31,6 +32,7 @@ type Contact struct {
 	Merged []string
 }
 
+// contactQuery ends with which contact.
 const contactQuery = `
 SELECT p.id, p.first_name, p.last_name, p.locale, p.time_zone, p.country, p.tags, p.attributes, p.created_at, p.erased_at IS NOT NULL,
 	(SELECT min(occurred_at) FROM event WHERE contact_id = p.id AND type = 'order.created'),
@@ -42,22 +44,26 @@ SELECT p.id, p.first_name, p.last_name, p.locale, p.time_zone, p.country, p.tags
 	coalesce((SELECT jsonb_object_agg(channel, jsonb_build_object('channel', channel, 'state', state, 'source', source, 'at', at))
 		FROM consent WHERE contact_id = p.id), '{}'),
 	ARRAY(SELECT id FROM contact WHERE merged_into = p.id)
-FROM contact c JOIN contact p ON p.id = coalesce(c.merged_into, c.id) WHERE c.id = $1`
+FROM contact c JOIN contact p ON p.id = coalesce(c.merged_into, c.id) WHERE c.id = `
 
 // Contact loads a person; a merged contact's id gives the one it was merged into.
 // The error wraps ErrNotFound where there is none.
 func (s *Store) Contact(ctx context.Context, q Querier, id string) (*Contact, error) {
 	c := &Contact{}
-	var first, last *time.Time
-	err := q.QueryRow(ctx, contactQuery, id).Scan(&c.ID, &c.FirstName, &c.LastName, &c.Locale, &c.TimeZone, &c.Country, &c.Tags, &c.Attributes,
-		&c.CreatedAt, &c.Erased, &first, &last, &c.Emails, &c.Phones, &c.Externals, &c.Consents, &c.Merged)
-	if err != nil {
-		return nil, fmt.Errorf("loading contact %s: %w", id, notFound(err))
+	if err := c.scan(q.QueryRow(ctx, contactQuery+`$1`, id)); err != nil {
+		return nil, fmt.Errorf("loading contact %s: %w", id, err)
 	}
+	return c, nil
+}
+
+func (c *Contact) scan(row pgx.Row) error {
+	var first, last *time.Time
+	err := row.Scan(&c.ID, &c.FirstName, &c.LastName, &c.Locale, &c.TimeZone, &c.Country, &c.Tags, &c.Attributes,
+		&c.CreatedAt, &c.Erased, &first, &last, &c.Emails, &c.Phones, &c.Externals, &c.Consents, &c.Merged)
 	if first != nil {
 		c.FirstOrderAt, c.LastOrderAt = *first, *last
 	}
-	return c, nil
+	return notFound(err)
 }
 
 // IDs are all ids under which rows of this person may stand.

@@ -16,14 +16,14 @@ import (
 // kept as keyed hashes so that the address stays closed. Asked again it does
 // nothing. The error wraps ErrNotFound where there is no such contact.
 func (s *Store) EraseContact(ctx context.Context, q Querier, contactID, actor string) error {
-	err := inTx(ctx, q, func(tx pgx.Tx) error { return s.erase(ctx, tx, contactID, actor) })
+	err := s.inTx(ctx, q, func(tx *Tx) error { return s.erase(ctx, tx, contactID, actor) })
 	if err != nil {
 		return fmt.Errorf("erasing a contact: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) erase(ctx context.Context, tx pgx.Tx, contactID, actor string) error {
+func (s *Store) erase(ctx context.Context, tx *Tx, contactID, actor string) error {
 	c, err := s.Contact(ctx, tx, contactID)
 	if err != nil || c.Erased {
 		return err

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"scrip.dev/scrip/event"
 )
 
@@ -119,7 +117,7 @@ func (e *lineError) Error() string { return e.message }
 
 func (s *Store) importContact(ctx context.Context, in ContactImport, row importedContact, report *ContactImportReport) error {
 	added := 0
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		now := time.Now().UTC()
 		contactID, err := s.ResolveContact(ctx, tx, in.Source, row.person, now)
 		if err != nil {
@@ -156,7 +154,7 @@ var hardReasons = map[string]bool{"hard_bounce": true, "complaint": true}
 
 // importHistory stores events under ids made from what they say, so that the same
 // file doesn't count twice.
-func (s *Store) importHistory(ctx context.Context, tx pgx.Tx, source, contactID string, history []event.Event) (added int, err error) {
+func (s *Store) importHistory(ctx context.Context, tx *Tx, source, contactID string, history []event.Event) (added int, err error) {
 	for i, e := range history {
 		if e.OccurredAt.IsZero() {
 			return 0, &lineError{"an event of the history has no occurred_at"}

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"scrip.dev/scrip/event"
 )
@@ -20,7 +17,7 @@ func (s *Store) ResolveContact(ctx context.Context, q Querier, realm string, p e
 	if len(ids) == 0 {
 		return "", nil
 	}
-	err = inTx(ctx, q, func(tx pgx.Tx) (err error) {
+	err = s.inTx(ctx, q, func(tx *Tx) (err error) {
 		contactID, err = s.resolve(ctx, tx, ids, p, at)
 		return err
 	})
@@ -60,10 +57,7 @@ func (s *Store) resolve(ctx context.Context, q Querier, ids []identity, p event.
 
 func (s *Store) createContact(ctx context.Context, q Querier) (string, error) {
 	id := NewID(ContactID)
-	if _, err := q.Exec(ctx, `INSERT INTO contact (id) VALUES ($1)`, id); err != nil {
-		return "", fmt.Errorf("creating a contact: %w", err)
-	}
-	return id, nil
+	return id, laterOne(ctx, q, "creating a contact", `INSERT INTO contact (id) VALUES ($1)`, id)
 }
 
 // updateProfile overwrites what the person says anew. An older word only fills
@@ -83,7 +77,7 @@ func (s *Store) updateProfile(ctx context.Context, q Querier, contactID string, 
 	if tags == nil {
 		tags = []string{}
 	}
-	_, err := q.Exec(ctx, `UPDATE contact c SET (first_name, last_name, locale, time_zone, country, tags, attributes, profile_at, updated_at) =
+	return laterOne(ctx, q, "updating a profile", `UPDATE contact c SET (first_name, last_name, locale, time_zone, country, tags, attributes, profile_at, updated_at) =
 			(n.first_name, n.last_name, n.locale, n.time_zone, n.country, n.tags, n.attributes, greatest(c.profile_at, $9), now())
 		FROM (SELECT id,
 			CASE WHEN $2 <> '' AND ($9 >= profile_at OR first_name = '') THEN $2 ELSE first_name END AS first_name,
@@ -97,8 +91,4 @@ func (s *Store) updateProfile(ctx context.Context, q Querier, contactID string, 
 		WHERE c.id = n.id AND (c.first_name, c.last_name, c.locale, c.time_zone, c.country, c.tags, c.attributes) IS DISTINCT FROM
 			(n.first_name, n.last_name, n.locale, n.time_zone, n.country, n.tags, n.attributes)`,
 		contactID, p.FirstName, p.LastName, p.Locale, p.TimeZone, strings.ToUpper(p.Country), tags, attributes, at)
-	if err != nil {
-		return fmt.Errorf("updating a profile: %w", err)
-	}
-	return nil
 }

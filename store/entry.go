@@ -50,12 +50,8 @@ type Refusal struct {
 
 // Refuse records why somebody did not enter.
 func (s *Store) Refuse(ctx context.Context, q Querier, r Refusal) error {
-	_, err := q.Exec(ctx, `INSERT INTO refusal (campaign_id, contact_id, event_id, reason, detail)
+	return laterOne(ctx, q, "recording a refused entry", `INSERT INTO refusal (campaign_id, contact_id, event_id, reason, detail)
 		VALUES ($1, nullif($2, ''), nullif($3, ''), $4, $5)`, r.CampaignID, r.ContactID, r.EventID, r.Reason, r.Detail)
-	if err != nil {
-		return fmt.Errorf("recording a refused entry: %w", err)
-	}
-	return nil
 }
 
 // refuseWaiting queues a statement that refuses entries which waited out their
@@ -125,10 +121,7 @@ func (s *Store) Enter(ctx context.Context, q Querier, e Entry) (string, error) {
 		SELECT $1, $2, $3, $4, $5, entries, $6, $6 FROM entry`, id, e.CampaignID, e.Version, e.ContactID, e.Key, e.EventID)
 	batch.Queue(`INSERT INTO match_key (hash, journey_id) SELECT h, $2 FROM unnest($1::bytea[]) h`, e.Matches, id)
 	batch.Queue(`INSERT INTO outbox (contact_id, journey_id, kind, trace) VALUES ($1, $2, 'start', $3)`, e.ContactID, id, e.Trace)
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
-		return "", fmt.Errorf("entering campaign %d: %w", e.CampaignID, err)
-	}
-	return id, nil
+	return id, later(ctx, q, fmt.Sprint("entering campaign ", e.CampaignID), batch)
 }
 
 // SetTrigger makes an event the trigger of a journey that is under way.
@@ -137,10 +130,7 @@ func (s *Store) SetTrigger(ctx context.Context, q Querier, journeyID, eventID st
 	batch.Queue(`UPDATE journey SET trigger_event_id = $2 WHERE id = $1`, journeyID, eventID)
 	batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, journeyID)
 	batch.Queue(`INSERT INTO match_key (hash, journey_id) SELECT h, $2 FROM unnest($1::bytea[]) h`, matches, journeyID)
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("updating a journey's trigger: %w", err)
-	}
-	return nil
+	return later(ctx, q, "updating a journey's trigger", batch)
 }
 
 // OpenJourney is a journey that an event may concern.

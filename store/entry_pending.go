@@ -47,10 +47,7 @@ func (s *Store) PutPending(ctx context.Context, q Querier, e Entry, quiet, longe
 	batch := &pgx.Batch{}
 	batch.Queue(`DELETE FROM match_key WHERE pending_entry_id = $1`, id)
 	batch.Queue(`INSERT INTO match_key (hash, pending_entry_id) SELECT h, $2 FROM unnest($1::bytea[]) h`, e.Matches, id)
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("putting an entry off: %w", err)
-	}
-	return nil
+	return later(ctx, q, "putting an entry off", batch)
 }
 
 const pendingColumns = `id, campaign_id, contact_id, entry_key, event_id, first_at, due_at, trace`

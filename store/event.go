@@ -96,13 +96,9 @@ func (s *Store) InsertEvent(ctx context.Context, q Querier, e *StoredEvent) erro
 	if e.Fields == nil {
 		e.Fields = map[string]any{}
 	}
-	_, err := q.Exec(ctx, `INSERT INTO event (id, delivery_id, received_at, ordinal, connection, type, contact_id, token, occurred_at, fields)
+	return laterOne(ctx, q, "storing event "+e.Type, `INSERT INTO event (id, delivery_id, received_at, ordinal, connection, type, contact_id, token, occurred_at, fields)
 		VALUES ($1, $2, $3, $4, $5, $6, nullif($7, ''), $8, $9, $10)`,
 		e.ID, e.DeliveryID, e.ReceivedAt, e.Ordinal, e.Connection, e.Type, e.ContactID, e.Token, e.OccurredAt, e.Fields)
-	if err != nil {
-		return fmt.Errorf("storing event %s: %w", e.Type, err)
-	}
-	return nil
 }
 
 const eventColumns = `id, delivery_id, received_at, ordinal, connection, type, coalesce(contact_id, ''), token, occurred_at, fields`

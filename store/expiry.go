@@ -22,7 +22,7 @@ func (s *Store) RaiseExpired(ctx context.Context, clock campaign.Clock) (int, er
 	total := 0
 	for {
 		n := 0
-		err := s.InTx(ctx, func(tx pgx.Tx) (err error) {
+		err := s.InTx(ctx, func(tx *Tx) (err error) {
 			n, err = raiseExpired(ctx, tx, time.Now().Add(-clock.Shorten(campaign.ExpiryGrace)))
 			return err
 		})
@@ -36,7 +36,7 @@ func (s *Store) RaiseExpired(ctx context.Context, clock campaign.Clock) (int, er
 	}
 }
 
-func raiseExpired(ctx context.Context, tx pgx.Tx, before time.Time) (int, error) {
+func raiseExpired(ctx context.Context, tx *Tx, before time.Time) (int, error) {
 	rows, err := tx.Query(ctx, `WITH due AS (
 			SELECT id FROM assignment WHERE expiry_raised_at IS NULL AND expires_at <= $1
 			ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED),
@@ -113,7 +113,7 @@ func (s *Store) RaiseExpiredCoupons(ctx context.Context, clock campaign.Clock, z
 }
 
 func (s *Store) raiseExpiredCoupon(ctx context.Context, coupon *CouponRow, end time.Time) (raised bool, err error) {
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE coupon SET expired_at = now() WHERE id = $1 AND expired_at IS NULL`, coupon.ID)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Hold sets a code aside for a checkout (Use.Reference) for a while: nobody else
@@ -16,7 +14,7 @@ func (s *Store) Hold(ctx context.Context, use Use, length time.Duration) (until 
 	if use.Reference == "" || length <= 0 {
 		return time.Time{}, errors.New("holding a code: a reference of the checkout and a positive duration are needed")
 	}
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		st, err := s.standing(ctx, tx, usableBy(use.ContactID), use, true)
 		if err != nil {
 			return err

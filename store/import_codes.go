@@ -175,7 +175,7 @@ func spoolFile(file io.Reader) (spool *os.File, size int64, sum []byte, err erro
 // may take a moment to notice that end, for which this waits.
 func lockImport(ctx context.Context, conn *pgxpool.Conn, couponID int64, sum []byte) (release func(), err error) {
 	const key = `hashtextextended('import ' || $1::bigint || ' ' || encode($2::bytea, 'hex'), 0)`
-	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = transact(ctx, conn.Conn(), func(tx *Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '3s'`); err != nil {
 			return err
 		}

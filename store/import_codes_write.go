@@ -25,7 +25,7 @@ func (im *codeImport) write(ctx context.Context, chunk []importRow) error {
 		return err
 	}
 	for range 10 {
-		err := pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error { return im.copyChunk(ctx, tx, chunk) })
+		err := transact(ctx, im.conn.Conn(), func(tx *Tx) error { return im.copyChunk(ctx, tx, chunk) })
 		if err == nil {
 			return im.written(ctx, chunk)
 		}
@@ -59,7 +59,7 @@ func repeats(chunk []importRow) {
 }
 
 // copyChunk writes a chunk's rows into their batches, in the order of the file.
-func (im *codeImport) copyChunk(ctx context.Context, tx pgx.Tx, chunk []importRow) error {
+func (im *codeImport) copyChunk(ctx context.Context, tx *Tx, chunk []importRow) error {
 	byBatch := map[batchKey][]importRow{}
 	var problems []importRow
 	for _, row := range chunk {
@@ -97,7 +97,7 @@ func (im *codeImport) copyChunk(ctx context.Context, tx pgx.Tx, chunk []importRo
 
 // copyRows appends rows to a batch. Nobody else writes to it: the import's lock
 // is held. Claims that move its head wait for the last statement alone.
-func (im *codeImport) copyRows(ctx context.Context, tx pgx.Tx, k batchKey, rows []importRow) error {
+func (im *codeImport) copyRows(ctx context.Context, tx *Tx, k batchKey, rows []importRow) error {
 	batch := im.batches[k]
 	var pos int64
 	if err := tx.QueryRow(ctx, `SELECT next_pos FROM batch WHERE id = $1`, batch).Scan(&pos); err != nil {
@@ -135,7 +135,7 @@ func (im *codeImport) makeBatches(ctx context.Context, chunk []importRow) error 
 }
 
 func (im *codeImport) makeBatch(ctx context.Context, k batchKey) (id int64, err error) {
-	err = im.store.InTx(ctx, func(tx pgx.Tx) error {
+	err = im.store.InTx(ctx, func(tx *Tx) error {
 		if _, err := lockCoupon(ctx, tx, im.coupon.ID); err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func (im *codeImport) written(ctx context.Context, chunk []importRow) error {
 // who wait for them.
 func (im *codeImport) publishAll(ctx context.Context) error {
 	more := false
-	err := im.store.InTx(ctx, func(tx pgx.Tx) error {
+	err := im.store.InTx(ctx, func(tx *Tx) error {
 		coupon, err := lockCoupon(ctx, tx, im.coupon.ID)
 		if err != nil {
 			return err

@@ -206,18 +206,12 @@ func (s *Store) QueuedDeliveries(ctx context.Context, q Querier, limit int) ([]D
 
 // DequeueDeliveries takes deliveries whose events are written out of the queue.
 func (s *Store) DequeueDeliveries(ctx context.Context, q Querier, ids []int64) error {
-	if _, err := q.Exec(ctx, `DELETE FROM delivery_queue WHERE delivery_id = ANY ($1)`, ids); err != nil {
-		return fmt.Errorf("leaving the queue: %w", err)
-	}
-	return nil
+	return laterOne(ctx, q, "leaving the queue", `DELETE FROM delivery_queue WHERE delivery_id = ANY ($1)`, ids)
 }
 
 // DropBody empties a delivery's payload before its time.
 func (s *Store) DropBody(ctx context.Context, q Querier, d Delivery) error {
-	if _, err := q.Exec(ctx, `UPDATE delivery SET body = NULL, meta = NULL WHERE id = $1 AND received_at = $2`, d.ID, d.ReceivedAt); err != nil {
-		return fmt.Errorf("dropping a payload: %w", err)
-	}
-	return nil
+	return laterOne(ctx, q, "dropping a payload", `UPDATE delivery SET body = NULL, meta = NULL WHERE id = $1 AND received_at = $2`, d.ID, d.ReceivedAt)
 }
 
 // PostponeDelivery counts a failed attempt and tries the delivery again later.

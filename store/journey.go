@@ -37,12 +37,27 @@ WHERE j.id = $1`
 // Journey loads a journey. The error wraps ErrNotFound where there is none.
 func (s *Store) Journey(ctx context.Context, q Querier, id string) (*Journey, error) {
 	j := &Journey{}
-	err := q.QueryRow(ctx, journeyQuery, id).Scan(&j.ID, &j.CampaignID, &j.Campaign, &j.CampaignState, &j.Version, &j.ContactID,
-		&j.EntryEventID, &j.TriggerEventID, &j.EntryNo, &j.State, &j.Outcome, &j.CreatedAt)
-	if err != nil {
-		return nil, fmt.Errorf("loading journey %s: %w", id, notFound(err))
+	if err := j.scan(q.QueryRow(ctx, journeyQuery, id)); err != nil {
+		return nil, fmt.Errorf("loading journey %s: %w", id, err)
 	}
 	return j, nil
+}
+
+func (j *Journey) scan(row pgx.Row) error {
+	return notFound(row.Scan(&j.ID, &j.CampaignID, &j.Campaign, &j.CampaignState, &j.Version, &j.ContactID,
+		&j.EntryEventID, &j.TriggerEventID, &j.EntryNo, &j.State, &j.Outcome, &j.CreatedAt))
+}
+
+// JourneyAndContact loads a journey and whose it is. The error wraps ErrNotFound
+// where there is none.
+func (s *Store) JourneyAndContact(ctx context.Context, id string) (*Journey, *Contact, error) {
+	j, c, batch := &Journey{}, &Contact{}, &pgx.Batch{}
+	batch.Queue(journeyQuery, id).QueryRow(j.scan)
+	batch.Queue(contactQuery+`(SELECT contact_id FROM journey WHERE id = $1)`, id).QueryRow(c.scan)
+	if err := s.Pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, nil, fmt.Errorf("loading journey %s: %w", id, err)
+	}
+	return j, c, nil
 }
 
 // ParkJourney marks a journey as held by something a person or a refill has to
@@ -77,7 +92,8 @@ type Ending struct {
 
 // Ended is how it did end.
 type Ended struct {
-	Outcome string
+	Outcome  string
+	Campaign string
 	// Withdraw are codes made in a shop that nobody got to see.
 	Withdraw []ShopCode
 	// Unsent are the channels of messages that were to be tried again and won't be.
@@ -89,38 +105,32 @@ type Ended struct {
 // less: a redemption that came meanwhile wins over the expiry.
 func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 	var ended Ended
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
-		ended = Ended{Outcome: e.Outcome}
-		if _, err := tx.Exec(ctx, `SELECT 1 FROM journey WHERE id = $1 FOR NO KEY UPDATE`, e.Journey); err != nil {
-			return err
-		}
-		if e.Settle {
-			var redeemed bool
-			if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM redemption WHERE state = 'redeemed'
-				AND (journey_id = $1 OR assignment_id IN (SELECT assignment_id FROM assignment_share WHERE journey_id = $1)))`,
-				e.Journey).Scan(&redeemed); err != nil {
-				return err
-			}
-			if redeemed {
-				ended.Outcome = "redeemed"
-			}
-		}
-		if _, err := tx.Exec(ctx, `UPDATE journey SET state = 'ended', outcome = $2, ended_step = nullif($3, ''), ended_at = now(),
-			parked_step = NULL, parked_reason = NULL WHERE id = $1`, e.Journey, ended.Outcome, e.Step); err != nil {
-			return err
-		}
+	err := s.InTx(ctx, func(tx *Tx) error {
+		ended = Ended{}
+		var unseen []int64
+		tx.Later("locking the journey", `SELECT 1 FROM journey WHERE id = $1 FOR NO KEY UPDATE`, e.Journey)
 		batch := &pgx.Batch{}
+		batch.Queue(`UPDATE journey SET state = 'ended', ended_step = nullif($4, ''), ended_at = now(), parked_step = NULL, parked_reason = NULL,
+				outcome = CASE WHEN $3 AND (EXISTS (SELECT 1 FROM redemption WHERE state = 'redeemed' AND journey_id = $1)
+					OR EXISTS (SELECT 1 FROM assignment_share s JOIN redemption r ON r.assignment_id = s.assignment_id
+						WHERE s.journey_id = $1 AND r.state = 'redeemed')) THEN 'redeemed' ELSE $2 END
+			WHERE id = $1 RETURNING outcome, (SELECT name FROM campaign WHERE id = campaign_id)`,
+			e.Journey, e.Outcome, e.Settle, e.Step).QueryRow(func(row pgx.Row) error { return notFound(row.Scan(&ended.Outcome, &ended.Campaign)) })
 		batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, e.Journey)
 		batch.Queue(`UPDATE message SET state = 'skipped', reason = 'journey_over', updated_at = now()
 			WHERE journey_id = $1 AND state = 'reserved' AND NOT (kind = 'internal' AND resent > 0) RETURNING channel`, e.Journey).Query(func(rows pgx.Rows) (err error) {
 			ended.Unsent, err = collect[string](rows)
 			return err
 		})
+		batch.Queue(unseenCoupons, e.Journey).Query(func(rows pgx.Rows) (err error) {
+			unseen, err = collect[int64](rows)
+			return err
+		})
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
 		var err error
-		ended.Withdraw, err = s.ReturnCodes(ctx, tx, e.Journey)
+		ended.Withdraw, err = s.returnCodesOfAll(ctx, tx, unseen, e.Journey)
 		return err
 	})
 	if err != nil {
@@ -187,7 +197,7 @@ func (s *Store) RemoveTags(ctx context.Context, q Querier, contactID string, tag
 // code.
 func (s *Store) RaiseByHand(ctx context.Context, kind, journeyID, order string) (bool, error) {
 	raised := false
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		codes, err := s.JourneyCodes(ctx, tx, journeyID)
 		if err != nil || len(codes) == 0 {
 			return err

@@ -40,7 +40,7 @@ func (s *Store) AcquireLease(ctx context.Context, name, holder string, span time
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return Lease{}, fmt.Errorf("prolonging the lease %s: %w", name, err)
 	}
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT `+silence("$1"), millis(span)); err != nil {
 			return err
 		}
@@ -79,21 +79,20 @@ func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
 }
 
 // CheckLease makes a transaction fail with ErrDeposed where the lease has passed
-// to another process, and keeps it from passing until the transaction ends. The
+// to another process, at the latest when it is to be committed, and keeps it from passing until the transaction ends. The
 // server breaks off a transaction that falls silent for longer than the lease's
 // span: a holder that froze in its midst, or whose machine is gone, would keep the
 // lease from everybody else.
-func CheckLease(ctx context.Context, q Querier, l Lease) error {
-	var span string
-	err := q.QueryRow(ctx, `SELECT `+silence("$3")+` FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE`,
-		l.Name, l.Epoch, millis(l.Span)).Scan(&span)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrDeposed
-	}
-	if err != nil {
-		return fmt.Errorf("checking the lease %s: %w", l.Name, err)
-	}
-	return nil
+func CheckLease(tx *Tx, l Lease) {
+	tx.Later("checking the lease "+l.Name, `SELECT `+silence("$3")+` FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE`,
+		l.Name, l.Epoch, millis(l.Span)).QueryRow(func(row pgx.Row) error {
+		var span string
+		err := row.Scan(&span)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrDeposed
+		}
+		return err
+	})
 }
 
 // silence bounds how long the transaction may be idle, in milliseconds.

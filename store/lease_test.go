@@ -15,15 +15,17 @@ func TestLease_PassesFromAHolderThatFellSilentInATransaction(t *testing.T) {
 	c := newCodes(t)
 	first, err := c.AcquireLease(c.ctx, "job", "first", 200*time.Millisecond)
 	require.NoError(t, err)
-	tx, err := c.Pool.Begin(c.ctx)
-	require.NoError(t, err)
-	require.NoError(t, store.CheckLease(c.ctx, tx, first))
-	// The holder says no more: its machine may be gone.
-	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
-		defer cancel()
-		_, err := c.open().AcquireLease(ctx, "job", "second", time.Minute)
-		return err == nil
-	}, 60*time.Second, 20*time.Millisecond)
-	require.Error(t, tx.Commit(c.ctx))
+	require.Error(t, c.InTx(c.ctx, func(tx *store.Tx) error {
+		store.CheckLease(tx, first)
+		_, err := tx.Exec(c.ctx, `SELECT 1`)
+		require.NoError(t, err)
+		// The holder says no more: its machine may be gone.
+		require.Eventually(t, func() bool {
+			ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
+			defer cancel()
+			_, err := c.open().AcquireLease(ctx, "job", "second", time.Minute)
+			return err == nil
+		}, 60*time.Second, 20*time.Millisecond)
+		return nil
+	}))
 }

@@ -105,14 +105,15 @@ func (s *Store) SkipMessage(ctx context.Context, q Querier, m Message, reason st
 // false gate writes nothing. The returned message carries the token under which
 // the attempt is reported; it is nil if the gate was shut or another attempt has
 // the message.
-func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration, gate func(pgx.Tx) (bool, error)) (*Message, error) {
+func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration, gate func(*Tx) (bool, error)) (*Message, error) {
 	var begun *Message
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		open, err := gate(tx)
 		if err != nil || !open {
 			return err
 		}
-		row := tx.QueryRow(ctx, `
+		batch := &pgx.Batch{}
+		batch.Queue(`
 			INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, template, template_version,
 				assignment_id, address, time_zone, state, attempt, attempt_token, attempt_deadline, called_at)
 			VALUES ($1, $2, nullif($3, ''), $4, nullif($5, ''), $6, $7, $8, $9, nullif($10, 0), nullif($11, 0), $12, $13,
@@ -124,22 +125,27 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 			WHERE message.state = 'reserved'
 			RETURNING `+messageColumns,
 			NewID(MessageID), m.SendKey, m.JourneyID, m.Step, m.ContactID, m.Channel, m.Kind, m.Connection, m.Template,
-			m.TemplateVersion, m.AssignmentID, m.Address, m.TimeZone, NewID("at"), timeout)
-		begun, err = scanMessage(row)
-		if errors.Is(err, pgx.ErrNoRows) {
-			begun = nil
-			return nil
-		}
-		if err != nil || m.AssignmentID == 0 {
+			m.TemplateVersion, m.AssignmentID, m.Address, m.TimeZone, NewID("at"), timeout).QueryRow(func(row pgx.Row) (err error) {
+			if begun, err = scanMessage(row); errors.Is(err, pgx.ErrNoRows) {
+				return errTaken
+			}
 			return err
+		})
+		if m.AssignmentID != 0 {
+			queueExpose(batch, m.AssignmentID)
 		}
-		return s.Expose(ctx, tx, m.AssignmentID)
+		return tx.SendBatch(ctx, batch).Close()
 	})
+	if errors.Is(err, errTaken) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("beginning a send: %w", err)
 	}
 	return begun, nil
 }
+
+var errTaken = errors.New("another attempt has the message")
 
 // Outcome is what became of an attempt.
 type Outcome struct {
@@ -174,7 +180,7 @@ func (s *Store) conclude(ctx context.Context, m *Message, from string, o Outcome
 	if m.AssignmentID == 0 || !o.nothingOut() {
 		return s.move(ctx, s.Pool, m, from, o)
 	}
-	err = s.conceal(ctx, m.AssignmentID, func(tx pgx.Tx) (bool, error) {
+	err = s.conceal(ctx, m.AssignmentID, func(tx *Tx) (bool, error) {
 		moved, err = s.move(ctx, tx, m, from, o)
 		return moved, err
 	})
@@ -186,20 +192,24 @@ func (s *Store) conclude(ctx context.Context, m *Message, from string, o Outcome
 
 func (s *Store) move(ctx context.Context, q Querier, m *Message, from string, o Outcome) (bool, error) {
 	// What a vendor says of a person who was erased while it was asked isn't kept.
-	tag, err := q.Exec(ctx, `
+	early := false
+	err := q.QueryRow(ctx, `
 		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), resent = resent + $8,
 			detail = CASE WHEN $7 = '' OR EXISTS (SELECT FROM contact c WHERE c.erased_at IS NOT NULL AND c.id = coalesce(message.contact_id,
 				(SELECT j.contact_id FROM journey j WHERE j.id = message.journey_id))) THEN '' ELSE $7 END,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
-		WHERE id = $1 AND state = $2 AND attempt_token = $3`,
-		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend))
-	if err != nil {
+		WHERE id = $1 AND state = $2 AND attempt_token = $3
+		RETURNING $4 = 'accepted' AND EXISTS (SELECT 1 FROM message_evidence e WHERE e.connection = message.connection AND e.vendor_id = nullif($6, ''))`,
+		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend)).Scan(&early)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("recording the outcome of message %s: %w", m.ID, err)
-	}
-	if tag.RowsAffected() == 1 && o.State == MessageAccepted && o.VendorID != "" {
+	case early:
 		return true, s.applyEarlyEvidence(ctx, m.Connection, o.VendorID)
 	}
-	return tag.RowsAffected() == 1, nil
+	return true, nil
 }
 
 func counted(yes bool) int {

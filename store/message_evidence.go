@@ -68,7 +68,7 @@ func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []str
 // applyEarlyEvidence takes what a vendor told of a message before the answer to the
 // call was written down.
 func (s *Store) applyEarlyEvidence(ctx context.Context, connection, vendorID string) error {
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		rows, err := tx.Query(ctx, `DELETE FROM message_evidence WHERE connection = $1 AND vendor_id = $2 RETURNING status, at`, connection, vendorID)
 		if err != nil {
 			return err

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Kinds of outbox rows.
@@ -50,16 +53,16 @@ func (s *Store) Enqueue(ctx context.Context, q Querier, row OutboxRow, payload a
 	if err != nil {
 		return fmt.Errorf("encoding the payload of %s: %w", row.Name, err)
 	}
-	tag, err := q.Exec(ctx, `INSERT INTO outbox (contact_id, journey_id, kind, name, payload, trace)
+	batch := &pgx.Batch{}
+	batch.Queue(`INSERT INTO outbox (contact_id, journey_id, kind, name, payload, trace)
 		SELECT coalesce(c.merged_into, c.id), j.id, $2, $3, $4, $5 FROM journey j JOIN contact c ON c.id = j.contact_id WHERE j.id = $1`,
-		row.JourneyID, row.Kind, row.Name, body, row.Trace)
-	if err != nil {
-		return fmt.Errorf("enqueueing %s %s: %w", row.Kind, row.Name, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("enqueueing %s %s for journey %s: %w", row.Kind, row.Name, row.JourneyID, ErrNotFound)
-	}
-	return nil
+		row.JourneyID, row.Kind, row.Name, body, row.Trace).Exec(func(written pgconn.CommandTag) error {
+		if written.RowsAffected() == 0 {
+			return fmt.Errorf("looking up journey %s: %w", row.JourneyID, ErrNotFound)
+		}
+		return nil
+	})
+	return later(ctx, q, "enqueueing "+row.Kind+" "+row.Name, batch)
 }
 
 // OutboxRows gives the next rows to deliver, in order of id, without those of the

@@ -106,7 +106,7 @@ const (
 // journeys that have to know: parked ones that they may go on, all of them that
 // they are over. It returns how many were told.
 func (s *Store) SetCampaignState(ctx context.Context, name, state, actor string) (told int64, err error) {
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		var id int64
 		if err := tx.QueryRow(ctx, `UPDATE campaign SET state = $2, updated_at = now() WHERE name = $1 RETURNING id`, name, state).Scan(&id); err != nil {
 			return notFound(err)

@@ -31,11 +31,13 @@ const journeySummary = `SELECT j.id, c.name, j.version_no, coalesce(ct.merged_in
 
 // Journeys lists journeys, the newest first.
 func (s *Store) Journeys(ctx context.Context, f JourneyFilter, p Page) ([]JourneySummary, error) {
-	return list[JourneySummary](ctx, s.Pool, "journeys", journeySummary+`
-		WHERE ($1 = '' OR j.id < $1) AND ($2 = '' OR c.name = $2)
-		AND ($3 = '' OR j.contact_id = $3 OR ct.merged_into = $3)
-		AND ($4 = '' OR j.state = $4) AND ($5 = '' OR j.outcome = $5)
-		ORDER BY j.id DESC LIMIT $6`, p.After, f.Campaign, f.Contact, f.State, f.Outcome, p.Limit)
+	var w where
+	w.is(`j.id < %s`, p.After)
+	w.is(`c.name = %s`, f.Campaign)
+	w.is(`%s IN (j.contact_id, ct.merged_into)`, f.Contact)
+	w.is(`j.state = %s`, f.State)
+	w.is(`j.outcome = %s`, f.Outcome)
+	return list[JourneySummary](ctx, s.Pool, "journeys", journeySummary+w.String()+` ORDER BY j.id DESC LIMIT `+w.value(p.Limit), w.values...)
 }
 
 // JourneyCode is a code that a journey holds.

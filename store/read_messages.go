@@ -41,11 +41,16 @@ const messageSummary = `SELECT m.id, coalesce(m.journey_id, ''), m.step, coalesc
 
 // Messages lists messages, the newest first.
 func (s *Store) Messages(ctx context.Context, f MessageFilter, p Page) ([]MessageSummary, error) {
-	return list[MessageSummary](ctx, s.Pool, "messages", messageSummary+`
-		WHERE ($1 = '' OR m.id < $1) AND ($2 = '' OR m.contact_id = $2) AND ($3 = '' OR m.journey_id = $3)
-		AND ($4 = '' OR m.state = $4) AND ($5 = '' OR m.channel = $5)
-		AND (NOT $6 OR m.state IN ('unknown', 'parked')) ORDER BY m.id DESC LIMIT $7`,
-		p.After, f.Contact, f.Journey, f.State, f.Channel, f.Unsettled, p.Limit)
+	var w where
+	w.is(`m.id < %s`, p.After)
+	w.is(`m.contact_id = %s`, f.Contact)
+	w.is(`m.journey_id = %s`, f.Journey)
+	w.is(`m.state = %s`, f.State)
+	w.is(`m.channel = %s`, f.Channel)
+	if f.Unsettled {
+		w.and(`m.state IN ('unknown', 'parked')`)
+	}
+	return list[MessageSummary](ctx, s.Pool, "messages", messageSummary+w.String()+` ORDER BY m.id DESC LIMIT `+w.value(p.Limit), w.values...)
 }
 
 // MessageSummary shows one message. The error wraps ErrNotFound.
@@ -81,7 +86,7 @@ func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) e
 	if !known {
 		return fmt.Errorf("resolving message %s: %q is no verdict", id, verdict)
 	}
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		if to.state == MessageReserved {
 			if err := s.stillSent(ctx, tx, id); err != nil {
 				return err
@@ -116,7 +121,7 @@ func (s *Store) ResolveMessage(ctx context.Context, id, verdict, actor string) e
 
 // stillSent says whether anything would send a message again, and keeps its journey
 // from ending until the transaction does.
-func (s *Store) stillSent(ctx context.Context, tx pgx.Tx, id string) error {
+func (s *Store) stillSent(ctx context.Context, tx *Tx, id string) error {
 	m, err := s.Message(ctx, tx, id)
 	if err != nil || m.Kind == "internal" && m.JourneyID != "" {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,6 +13,35 @@ import (
 type Page struct {
 	After string
 	Limit int
+}
+
+// where is the conditions of a list that are asked for, and their values: a list
+// that is narrowed in another way is another statement, planned for that.
+type where struct {
+	conditions []string
+	values     []any
+}
+
+// is adds a condition on a value, unless it is empty; %s stands for the value.
+func (w *where) is(condition, value string) {
+	if value != "" {
+		w.and(fmt.Sprintf(condition, w.value(value)))
+	}
+}
+
+func (w *where) and(condition string) { w.conditions = append(w.conditions, condition) }
+
+// value adds a value and gives what stands for it.
+func (w *where) value(v any) string {
+	w.values = append(w.values, v)
+	return fmt.Sprint("$", len(w.values))
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return "WHERE " + strings.Join(w.conditions, " AND ")
 }
 
 // list runs a query whose columns are the fields of T in their order.

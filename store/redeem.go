@@ -90,7 +90,7 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 		return Redemption{}, errors.New("redeeming a code: the order's id is needed; without it a repetition cannot be told from a second use")
 	}
 	var r Redemption
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		st, err := s.standing(ctx, tx, usableBy(use.ContactID), use, true)
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 	return r, wrapUse("redeeming a code", err)
 }
 
-func (s *Store) raiseRedeemed(ctx context.Context, tx pgx.Tx, r Redemption, use Use) error {
+func (s *Store) raiseRedeemed(ctx context.Context, tx *Tx, r Redemption, use Use) error {
 	e := r.event(event.CodeRedeemed, use.At)
 	if use.ContactID != "" {
 		e.Person.Identities = []event.Identity{ContactIdentity(use.ContactID)}

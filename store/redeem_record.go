@@ -35,7 +35,7 @@ func (s *Store) RecordRedemption(ctx context.Context, q Querier, use Use) (Redem
 	}
 	var r Redemption
 	var outcome RedeemOutcome
-	err := inTx(ctx, q, func(tx pgx.Tx) (err error) {
+	err := s.inTx(ctx, q, func(tx *Tx) (err error) {
 		r, outcome, err = s.recordRedemption(ctx, tx, use)
 		return err
 	})
@@ -48,7 +48,7 @@ func (s *Store) RecordRedemption(ctx context.Context, q Querier, use Use) (Redem
 	return r, outcome, nil
 }
 
-func (s *Store) recordRedemption(ctx context.Context, tx pgx.Tx, use Use) (Redemption, RedeemOutcome, error) {
+func (s *Store) recordRedemption(ctx context.Context, tx *Tx, use Use) (Redemption, RedeemOutcome, error) {
 	if err := s.takeUnheld(ctx, tx, use); err != nil {
 		return Redemption{}, "", err
 	}
@@ -72,7 +72,7 @@ func (s *Store) recordRedemption(ctx context.Context, tx pgx.Tx, use Use) (Redem
 
 // takeUnheld takes a list's code that is used before anybody was given it out of
 // the pool. That needs the coupon's lock, which comes before the code's.
-func (s *Store) takeUnheld(ctx context.Context, tx pgx.Tx, use Use) error {
+func (s *Store) takeUnheld(ctx context.Context, tx *Tx, use Use) error {
 	unheld := func(c *codeRow) (free bool, err error) {
 		err = tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM assignment a WHERE `+livingAt+`)`, c.batchID, c.pos).Scan(&free)
 		return free, err

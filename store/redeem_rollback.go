@@ -27,7 +27,7 @@ func (s *Store) RollBack(ctx context.Context, q Querier, request RollBackRequest
 		request.At = time.Now()
 	}
 	var undone []Redemption
-	err := inTx(ctx, q, func(tx pgx.Tx) (err error) {
+	err := s.inTx(ctx, q, func(tx *Tx) (err error) {
 		undone, err = s.rollBack(ctx, tx, request)
 		return err
 	})
@@ -40,7 +40,7 @@ func (s *Store) RollBack(ctx context.Context, q Querier, request RollBackRequest
 // Unredeem is RollBack for a shop that asks Scrip itself: code.rolled_back is
 // raised for each use that was taken back, in the same transaction.
 func (s *Store) Unredeem(ctx context.Context, request RollBackRequest) (undone []Redemption, err error) {
-	err = s.InTx(ctx, func(tx pgx.Tx) error {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		if undone, err = s.RollBack(ctx, tx, request); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func RaiseRolledBack(ctx context.Context, q Querier, r Redemption) error {
 	return RaiseEvent(ctx, q, e, fmt.Sprintf("%s:%s:%d", e.Type, r.ID, e.OccurredAt.UnixMicro()))
 }
 
-func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest) ([]Redemption, error) {
+func (s *Store) rollBack(ctx context.Context, tx *Tx, request RollBackRequest) ([]Redemption, error) {
 	anywhere := request.Realm == "" || request.Realm == ConnectionAPI || request.Realm == ConnectionScrip
 	rows, err := tx.Query(ctx, `SELECT c.code, c.realm FROM redemption r JOIN code c ON c.batch_id = r.batch_id AND c.pos = r.pos
 		WHERE r.order_key = $1 AND r.state = 'redeemed' AND (c.realm = $2 OR c.realm = '' OR $3) AND ($4 = '' OR c.code_norm = $4)
@@ -99,7 +99,7 @@ func (s *Store) rollBack(ctx context.Context, tx pgx.Tx, request RollBackRequest
 	return undone, nil
 }
 
-func (st *standing) undo(ctx context.Context, tx pgx.Tx, r Redemption, at time.Time) error {
+func (st *standing) undo(ctx context.Context, tx *Tx, r Redemption, at time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`UPDATE redemption SET state = 'rolled_back', rolled_back_at = $2 WHERE id = $1`, r.ID, at)
 	if r.ContactID != "" {

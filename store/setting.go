@@ -33,7 +33,7 @@ func (s *Store) KillSwitch(ctx context.Context) (k KillSwitch, err error) {
 // that it held are told.
 func (s *Store) SetKillSwitch(ctx context.Context, on bool, actor string) (KillSwitch, error) {
 	k := KillSwitch{On: on, Since: time.Now().UTC(), By: actor}
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		if err := putSetting(ctx, tx, settingKillSwitch, k); err != nil {
 			return err
 		}

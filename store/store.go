@@ -34,9 +34,6 @@ type Store struct {
 	segments    segments
 }
 
-// Tx is one transaction.
-type Tx = pgx.Tx
-
 // Querier is what a pool and a transaction have in common.
 type Querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -68,10 +65,12 @@ func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		// Rows are found by index. Plans made while a table was small would scan it for
-		// as long as the connection lives; and where a scan is the only way, its
-		// forbidding cost would have it compiled.
-		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'; SET enable_seqscan = off; SET jit = off`)
+		// Rows are found by index, whatever the values: a statement is planned once. A
+		// plan made while a table was small would scan it for as long as the connection
+		// lives; and where a scan is the only way, its forbidding cost would have it
+		// compiled.
+		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'; SET enable_seqscan = off; SET jit = off;
+			SET plan_cache_mode = force_generic_plan`)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -115,14 +114,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// InTx runs do in one transaction and commits it unless do fails.
-func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.Pool, do)
-}
-
 // OneAtATime runs do while no other process runs one under the same name.
 func (s *Store) OneAtATime(ctx context.Context, name string, do func() error) error {
-	return s.InTx(ctx, func(tx pgx.Tx) error {
+	return s.InTx(ctx, func(tx *Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
 			return fmt.Errorf("waiting for a turn: %w", err)
 		}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // publish serves those in line for a coupon after its pool has got more, in the
 // transaction that brought it. The coupon's lock must be held. more says that
 // somebody could still be served, in a transaction of its own.
-func (s *Store) publish(ctx context.Context, tx pgx.Tx, coupon *CouponRow) (more bool, err error) {
+func (s *Store) publish(ctx context.Context, tx *Tx, coupon *CouponRow) (more bool, err error) {
 	t := &claimTx{store: s, tx: tx, coupon: coupon, now: time.Now().UTC(), locked: true}
 	if err := t.calmDown(ctx); err != nil {
 		return false, err
@@ -35,7 +33,7 @@ func (s *Store) publish(ctx context.Context, tx pgx.Tx, coupon *CouponRow) (more
 // each transaction.
 func (s *Store) serveLine(ctx context.Context, couponID int64) error {
 	for more := true; more; {
-		err := s.InTx(ctx, func(tx pgx.Tx) error {
+		err := s.InTx(ctx, func(tx *Tx) error {
 			coupon, err := lockCoupon(ctx, tx, couponID)
 			if err != nil {
 				return err

@@ -91,11 +91,7 @@ func (s *Store) Unsuppress(ctx context.Context, q Querier, channel, address stri
 	if err != nil {
 		return err
 	}
-	_, err = q.Exec(ctx, `DELETE FROM suppression WHERE channel = $1 AND address_hmac = $2 AND NOT hard AND at < $3`, channel, mac, at)
-	if err != nil {
-		return fmt.Errorf("lifting a suppression: %w", err)
-	}
-	return nil
+	return laterOne(ctx, q, "lifting a suppression", `DELETE FROM suppression WHERE channel = $1 AND address_hmac = $2 AND NOT hard AND at < $3`, channel, mac, at)
 }
 
 // Suppressed says whether an address is suppressed on a channel, why, and whether

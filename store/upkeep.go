@@ -12,7 +12,7 @@ import (
 // going on where the last call stopped, so that every journey has its turn.
 func (s *Store) LongOpenJourneys(ctx context.Context, limit int) ([]Journey, error) {
 	var journeys []Journey
-	err := s.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
 		var after string
 		err := tx.QueryRow(ctx, `SELECT coalesce((SELECT value->>'after' FROM setting WHERE name = 'upkeep_cursor'), '')`).Scan(&after)
 		if err != nil {

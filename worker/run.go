@@ -30,7 +30,7 @@ type Deps struct {
 
 // OptionsOf sizes a worker as its settings say.
 func OptionsOf(w config.Worker) Options {
-	return Options{CachedJourneys: w.CachedWorkflows, Activities: w.ConcurrentActivities, StepTimeout: w.StepTimeout}
+	return Options{CachedJourneys: w.CachedWorkflows, Activities: w.ConcurrentActivities, Pollers: w.Pollers, StepTimeout: w.StepTimeout}
 }
 
 // Hands makes the activities from what a worker works with.

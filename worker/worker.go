@@ -20,14 +20,15 @@ import (
 
 // Options size a worker; zero fields have the defaults named.
 type Options struct {
-	// Activities bounds activities at once; default 100.
+	// Activities bounds activities at once, and as many local ones: those inside
+	// workflow tasks, to which the first attempt of every send belongs. Default 64.
 	Activities int
-	// LocalActivities bounds the ones inside workflow tasks; they share the
-	// database pool, so keep it at or below the pool's size. Default 32.
-	LocalActivities int
 	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
 	// each; others are replayed when they wake. Default 256.
 	CachedJourneys int
+	// Pollers is how many requests for workflow tasks wait at Temporal, and as many for
+	// activities. Default 2.
+	Pollers int
 	// StepTimeout bounds one attempt of a step, longer than a vendor call and its
 	// report; default 30 s.
 	StepTimeout time.Duration
@@ -39,8 +40,10 @@ type Options struct {
 func New(c client.Client, hands *activities.Activities, o Options) worker.Worker {
 	worker.SetStickyWorkflowCacheSize(or(o.CachedJourneys, 256))
 	options := worker.Options{
-		MaxConcurrentActivityExecutionSize:      or(o.Activities, 100),
-		MaxConcurrentLocalActivityExecutionSize: or(o.LocalActivities, 32),
+		MaxConcurrentActivityExecutionSize:      or(o.Activities, 64),
+		MaxConcurrentLocalActivityExecutionSize: or(o.Activities, 64),
+		MaxConcurrentWorkflowTaskPollers:        or(o.Pollers, 2),
+		MaxConcurrentActivityTaskPollers:        or(o.Pollers, 2),
 		// An attempt under way may end after a stop signal.
 		WorkerStopTimeout: or(o.StepTimeout, workflows.StepTimeout),
 		Interceptors:      []interceptor.WorkerInterceptor{&panics{log: hands.Log}},

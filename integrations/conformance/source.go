@@ -33,7 +33,7 @@ func Source(t *testing.T, w Webhooks) {
 	t.Run("refuses a missing signature", w.missing)
 	t.Run("refuses a wrong signature", w.wrong)
 	t.Run("refuses an altered body", w.altered)
-	t.Run("refuses a malformed body", w.malformed)
+	t.Run("refuses a malformed body, at once or when it is read", w.malformed)
 	t.Run("survives an oversized body", w.oversized)
 	t.Run("normalises the same delivery to the same batch", w.normalises)
 	t.Run("does not panic over foreign bodies", w.foreign)
@@ -101,7 +101,15 @@ func (w Webhooks) altered(t *testing.T) {
 }
 
 func (w Webhooks) malformed(t *testing.T) {
-	w.refused(t, w.Sign(w.Topic, w.Malformed), http.StatusBadRequest)
+	r := w.Sign(w.Topic, w.Malformed)
+	if _, err := w.Source.Receive(r); err != nil {
+		w.refused(t, r, http.StatusBadRequest)
+		return
+	}
+	d := w.delivery(t)
+	d.Body = w.Malformed
+	_, err := integrations.Normalise(w.Source, d)
+	require.Error(t, err)
 }
 
 func (w Webhooks) oversized(t *testing.T) {

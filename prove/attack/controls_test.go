@@ -76,7 +76,7 @@ func TestControl_WithoutTheRefusalOfWhatCantBeStored(t *testing.T) {
 
 func TestControl_WithoutTheFilterOfAState(t *testing.T) {
 	control.Miss(t, control.Safeguard{Name: "a filter of a list with a cursor", File: "store/read_journeys.go",
-		Old: "AND ($4 = '' OR j.state = $4) AND", New: "AND ($4 = '' OR j.state = $4 OR $1 <> '') AND",
+		Old: "	w.is(`j.state = %s`, f.State)\n", New: "	if p.After == \"\" {\n		w.is(`j.state = %s`, f.State)\n	}\n",
 		Package: here, Proof: "TestLists_NoCursorLeadsOutOfItsFilter", Says: "a row of another filter"})
 }
 

@@ -44,23 +44,14 @@ var hookCases = []proofCase{
 		s.turnsAway("shop", s.knock(http.MethodPost, "shop/"+s.topic(), s.signed(d, []byte(`{}`)), []byte(`{}`)))
 	}},
 	{kind: hook, reason: "malformed_body", happen: func(s *scene) {
-		s.turnsAway("shop", s.knock(http.MethodPost, "shop/"+s.topic(), s.signed(s.delivery(), []byte(`{`)), []byte(`{`)))
+		s.turnsAway("own", s.knock(http.MethodPost, "own/"+s.topic(), s.signedByUs(time.Now(), []byte(`{`)), []byte(`{`)))
 	}},
 	{kind: hook, reason: "body_too_large", happen: func(s *scene) {
 		body := []byte(`{"a": "` + strings.Repeat("x", 1<<20) + `"}`)
 		s.turnsAway("shop", s.knock(http.MethodPost, "shop/"+s.topic(), s.signed(s.delivery(), body), body))
 	}},
 	{kind: hook, reason: "stale_timestamp", happen: func(s *scene) {
-		signer, err := standardwebhooks.NewWebhook(s.w.OwnSecret)
-		require.NoError(s, err)
-		at := time.Now().Add(-time.Hour)
-		signature, err := signer.Sign(s.Token, at, []byte(`{}`))
-		require.NoError(s, err)
-		header := http.Header{}
-		header.Set(standardwebhooks.HeaderWebhookID, s.Token)
-		header.Set(standardwebhooks.HeaderWebhookTimestamp, fmt.Sprint(at.Unix()))
-		header.Set(standardwebhooks.HeaderWebhookSignature, signature)
-		s.turnsAway("own", s.knock(http.MethodPost, "own/"+s.topic(), header, []byte(`{}`)))
+		s.turnsAway("own", s.knock(http.MethodPost, "own/"+s.topic(), s.signedByUs(time.Now().Add(-time.Hour), []byte(`{}`)), []byte(`{}`)))
 	}},
 	{kind: hook, reason: "incomplete_body", happen: func(s *scene) {
 		conn := s.begins("shop/" + s.topic())
@@ -95,6 +86,20 @@ func (s *scene) delivery() sandbox.ShopifyDelivery {
 
 func (s *scene) signed(d sandbox.ShopifyDelivery, body []byte) http.Header {
 	return sandbox.SignShopify(s.Secrets.ShopifyClientKey, d, body)
+}
+
+// signedByUs signs a webhook of our own systems.
+func (s *scene) signedByUs(at time.Time, body []byte) http.Header {
+	s.Helper()
+	signer, err := standardwebhooks.NewWebhook(s.w.OwnSecret)
+	require.NoError(s, err)
+	signature, err := signer.Sign(s.Token, at, body)
+	require.NoError(s, err)
+	header := http.Header{}
+	header.Set(standardwebhooks.HeaderWebhookID, s.Token)
+	header.Set(standardwebhooks.HeaderWebhookTimestamp, fmt.Sprint(at.Unix()))
+	header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	return header
 }
 
 // knock sends a webhook once and gives the code of the answer.

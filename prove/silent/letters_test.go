@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/store"
@@ -43,7 +42,7 @@ var letterCases = []proofCase{
 	// A row that the journey hangs on was deleted past the constraints.
 	{kind: letter, reason: "something that the event refers to is gone", file: over, happen: func(s *scene) {
 		j := s.enters(nil)
-		require.NoError(s, s.w.Store.InTx(s.Context(), func(tx pgx.Tx) error {
+		require.NoError(s, s.w.Store.InTx(s.Context(), func(tx *store.Tx) error {
 			if _, err := tx.Exec(s.Context(), `SET LOCAL session_replication_role = replica`); err != nil {
 				return err
 			}

@@ -45,6 +45,8 @@ type session struct {
 	client, server net.Conn
 	statements     map[string]string // prepared, by name
 	writes         []string          // tables written in the unit under way
+	begins         bool              // among what goes to the server together is a BEGIN,
+	commits        bool              // or a COMMIT
 
 	mu   sync.Mutex
 	idle bool    // no transaction is open
@@ -76,7 +78,7 @@ func (s *session) requests() {
 
 // cutBefore looks at a request. One that ends a unit which writes is a moment.
 func (s *session) cutBefore(kind byte, body []byte) bool {
-	ends, commit := false, false
+	ends := false
 	switch kind {
 	case 'P': // Parse: name, statement
 		name, rest := text(body)
@@ -85,18 +87,20 @@ func (s *session) cutBefore(kind byte, body []byte) bool {
 	case 'B': // Bind: portal, statement's name
 		_, rest := text(body)
 		name, _ := text(rest)
-		s.writes = append(s.writes, tables(s.statements[name])...)
+		s.says(s.statements[name])
 	case 'Q': // a statement without parameters
 		sql, _ := text(body)
-		s.writes = append(s.writes, tables(sql)...)
-		ends, commit = true, strings.EqualFold(strings.TrimSpace(sql), "commit")
-		if strings.HasPrefix(strings.ToLower(sql), "rollback") {
-			s.writes = nil
-		}
+		s.says(sql)
+		ends = true
 	case 'S': // Sync
 		ends = true
 	}
-	if !ends || !commit && !s.isIdle() {
+	if !ends {
+		return false
+	}
+	unit := s.commits || s.isIdle() && !s.begins
+	s.begins, s.commits = false, false
+	if !unit {
 		return false
 	}
 	slices.Sort(s.writes)
@@ -113,6 +117,20 @@ func (s *session) cutBefore(kind byte, body []byte) bool {
 	s.open = &m
 	s.mu.Unlock()
 	return false
+}
+
+// says notes what a statement does to the unit under way.
+func (s *session) says(sql string) {
+	switch strings.ToLower(strings.TrimSpace(sql)) {
+	case "begin":
+		s.begins = true
+	case "commit":
+		s.commits = true
+	case "rollback":
+		s.writes = nil
+	default:
+		s.writes = append(s.writes, tables(sql)...)
+	}
 }
 
 func (s *session) isIdle() bool {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/config"
@@ -156,10 +155,8 @@ func TestClocks_ALeaseIsNeverWrittenUnderByTwo(t *testing.T) {
 				}
 				time.Sleep(rand.N(3 * tick)) // what it read, it acts on a little later
 				var newer bool
-				err = s.InTx(ctx, func(tx pgx.Tx) error {
-					if err := store.CheckLease(ctx, tx, lease); err != nil {
-						return err
-					}
+				err = s.InTx(ctx, func(tx *store.Tx) error {
+					store.CheckLease(tx, lease)
 					return tx.QueryRow(ctx, `WITH w AS (INSERT INTO written VALUES ($1)) SELECT coalesce(max(epoch) > $1, false) FROM written`, lease.Epoch).Scan(&newer)
 				})
 				mu.Lock()
