@@ -41,19 +41,21 @@ func heldUnder(reference string) among {
 }
 
 func findCodeAmong(ctx context.Context, q Querier, among among, realm, code, lock string) (*codeRow, error) {
-	// A statement of its own for each: one for both would be planned anew each time.
-	in := ` AND c.realm IN ($2, '')`
+	in := ` AND realm IN ($2, '')`
 	if realm == "" || realm == ConnectionAPI || realm == ConnectionScrip {
 		in = ""
 	}
 	var c codeRow
 	var validUntil *time.Time
 	var knows bool
-	err := q.QueryRow(ctx, `SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
+	// The code comes first, and by itself: from its coupon, a plan made of old statistics
+	// might go through all of the coupon's codes.
+	err := q.QueryRow(ctx, `WITH c AS MATERIALIZED (SELECT * FROM code WHERE code_norm = $1`+in+lock+`)
+		SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
 			coalesce(b.import_id, ''), b.valid_until, cp.sha256, cp.source, `+among.knows+`
-		FROM code c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id
-		WHERE c.code_norm = $1`+in+among.where+`
-		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`+lock, event.NormaliseCode(code), realm, among.who).
+		FROM c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id
+		WHERE true`+among.where+`
+		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`, event.NormaliseCode(code), realm, among.who).
 		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil, &c.sum, &c.source, &knows)
 	if err == nil && !knows {
 		// What a coupon says is known by its text alone.

@@ -98,7 +98,7 @@ func (s *Store) WithdrawCode(ctx context.Context, realm, code string) ([]ShopCod
 			return err
 		}
 		// The code may have moved while the lock was waited for.
-		if c, err = findCode(ctx, tx, realm, code, " FOR NO KEY UPDATE OF c"); err != nil {
+		if c, err = findCode(ctx, tx, realm, code, " FOR NO KEY UPDATE"); err != nil {
 			return err
 		}
 		if err := c.spoil(ctx, tx, "withdrawn"); err != nil {

@@ -35,16 +35,19 @@ type Contact struct {
 // contactQuery ends with which contact.
 const contactQuery = `
 SELECT p.id, p.first_name, p.last_name, p.locale, p.time_zone, p.country, p.tags, p.attributes, p.created_at, p.erased_at IS NOT NULL,
-	(SELECT min(occurred_at) FROM event WHERE contact_id = p.id AND type = 'order.created'),
-	(SELECT max(occurred_at) FROM event WHERE contact_id = p.id AND type = 'order.created'),
-	ARRAY(SELECT value_norm FROM identity WHERE contact_id = p.id AND kind = 'email' ORDER BY created_at DESC, value_norm),
-	ARRAY(SELECT value_norm FROM identity WHERE contact_id = p.id AND kind = 'phone' ORDER BY created_at DESC, value_norm),
-	coalesce((SELECT jsonb_agg(jsonb_build_object('kind', kind, 'realm', realm, 'value', value) ORDER BY realm, value)
-		FROM identity WHERE contact_id = p.id AND kind = 'external'), '[]'),
+	orders.first, orders.last,
+	coalesce(ids.emails, '{}'), coalesce(ids.phones, '{}'), coalesce(ids.externals, '[]'),
 	coalesce((SELECT jsonb_object_agg(channel, jsonb_build_object('channel', channel, 'state', state, 'source', source, 'at', at))
 		FROM consent WHERE contact_id = p.id), '{}'),
 	ARRAY(SELECT id FROM contact WHERE merged_into = p.id)
-FROM contact c JOIN contact p ON p.id = coalesce(c.merged_into, c.id) WHERE c.id = `
+FROM contact c JOIN contact p ON p.id = coalesce(c.merged_into, c.id),
+	LATERAL (SELECT min(occurred_at) AS first, max(occurred_at) AS last FROM event
+		WHERE contact_id = p.id AND type || '' = 'order.created') orders, -- by the contact, never by the type: everybody has orders
+	LATERAL (SELECT array_agg(value_norm ORDER BY created_at DESC, value_norm) FILTER (WHERE kind = 'email') AS emails,
+		array_agg(value_norm ORDER BY created_at DESC, value_norm) FILTER (WHERE kind = 'phone') AS phones,
+		jsonb_agg(jsonb_build_object('kind', kind, 'realm', realm, 'value', value) ORDER BY realm, value) FILTER (WHERE kind = 'external') AS externals
+		FROM identity WHERE contact_id = p.id) ids
+WHERE c.id = `
 
 // Contact loads a person; a merged contact's id gives the one it was merged into.
 // The error wraps ErrNotFound where there is none.

@@ -83,13 +83,19 @@ type Entered struct {
 func (s *Store) Entered(ctx context.Context, q Querier, campaignID int64, c *Contact, key []byte) (Entered, error) {
 	var e Entered
 	var seconds float64
-	err := q.QueryRow(ctx, `SELECT
-			EXISTS (SELECT 1 FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3),
-			coalesce((SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3 AND state <> 'ended' LIMIT 1), ''),
-			ARRAY(SELECT id FROM journey WHERE campaign_id = $1 AND contact_id = ANY ($2) AND state <> 'ended' ORDER BY created_at, id),
-			coalesce((SELECT extract(epoch FROM now() - max(last_entered_at)) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)), 0)::float8,
-			coalesce((SELECT max(entries) FROM campaign_entry WHERE campaign_id = $1 AND contact_id = ANY ($2)), 0),
-			coalesce((SELECT id FROM pending_entry WHERE campaign_id = $1 AND contact_id = ANY ($2) AND entry_key = $3), 0)`,
+	// What is the person's is looked up id by id: a plan made of old statistics might
+	// go through all that is the campaign's.
+	err := q.QueryRow(ctx, `WITH own AS (SELECT id FROM unnest($2::text[]) id),
+			entry AS (SELECT e.* FROM own, LATERAL (SELECT last_entered_at, entries FROM campaign_entry
+				WHERE campaign_id = $1 AND contact_id = own.id LIMIT 1) e),
+			open AS MATERIALIZED (SELECT * FROM journey WHERE contact_id = ANY ($2) AND state <> 'ended')
+		SELECT
+			EXISTS (SELECT 1 FROM own, LATERAL (SELECT 1 FROM journey WHERE campaign_id = $1 AND contact_id = own.id AND entry_key = $3 LIMIT 1) same),
+			coalesce((SELECT id FROM open WHERE campaign_id = $1 AND entry_key = $3 LIMIT 1), ''),
+			ARRAY(SELECT id FROM open WHERE campaign_id = $1 ORDER BY created_at, id),
+			coalesce((SELECT extract(epoch FROM now() - max(last_entered_at)) FROM entry), 0)::float8,
+			coalesce((SELECT max(entries) FROM entry), 0),
+			coalesce((SELECT p.id FROM own, LATERAL (SELECT id FROM pending_entry WHERE campaign_id = $1 AND contact_id = own.id AND entry_key = $3 LIMIT 1) p LIMIT 1), 0)`,
 		campaignID, c.IDs(), key).Scan(&e.SameKey, &e.SameKeyOpen, &e.Open, &seconds, &e.Entries, &e.PendingID)
 	if err != nil {
 		return e, fmt.Errorf("looking up entries: %w", err)
@@ -148,10 +154,11 @@ type OpenJourney struct {
 // OpenJourneys gives the journeys that aren't over: those of a contact (with the
 // contacts merged into it), and those with the given ids.
 func (s *Store) OpenJourneys(ctx context.Context, q Querier, contactIDs, journeyIDs []string) ([]OpenJourney, error) {
-	rows, err := q.Query(ctx, `SELECT j.id, j.campaign_id, j.version_no, coalesce(c.merged_into, c.id), coalesce(j.entry_event_id, ''),
+	rows, err := q.Query(ctx, `WITH j AS MATERIALIZED (SELECT * FROM journey WHERE state <> 'ended' AND contact_id = ANY ($1)
+			UNION SELECT * FROM journey WHERE state <> 'ended' AND id = ANY ($2))
+		SELECT j.id, j.campaign_id, j.version_no, coalesce(c.merged_into, c.id), coalesce(j.entry_event_id, ''),
 			coalesce(j.trigger_event_id, ''), j.entry_no, j.created_at
-		FROM journey j JOIN contact c ON c.id = j.contact_id
-		WHERE j.state <> 'ended' AND (j.contact_id = ANY ($1) OR j.id = ANY ($2)) ORDER BY j.created_at, j.id`, texts(contactIDs), texts(journeyIDs))
+		FROM j JOIN contact c ON c.id = j.contact_id ORDER BY j.created_at, j.id`, texts(contactIDs), texts(journeyIDs))
 	if err != nil {
 		return nil, fmt.Errorf("looking for open journeys: %w", err)
 	}

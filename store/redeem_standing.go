@@ -15,7 +15,7 @@ import (
 func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, lock bool) (*standing, error) {
 	codeLock := ""
 	if lock {
-		codeLock = " FOR NO KEY UPDATE OF c"
+		codeLock = " FOR NO KEY UPDATE"
 	}
 	code, err := findCodeAmong(ctx, q, among, use.Realm, use.Code, codeLock)
 	if lock && errors.Is(err, ErrNotFound) {

@@ -51,6 +51,10 @@ var ErrNotFound = errors.New("not found")
 // for hours. It is longer than any call to a vendor that is made inside one.
 const abandoned = "2min"
 
+// planned is how long a connection keeps its plans. The server makes them anew when a
+// table grows, but not when it only learns what stands in it.
+const planned = 10 * time.Minute
+
 // Open connects a pool to url. Connections beyond maxConns wait; 0 leaves pgx's
 // default.
 func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
@@ -64,6 +68,7 @@ func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
 	config.ConnConfig.RuntimeParams["application_name"] = "scrip"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	config.MaxConnLifetime, config.MaxConnLifetimeJitter = planned, planned/10
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		// Rows are found by index, whatever the values: a statement is planned once. A
 		// plan made while a table was small would scan it for as long as the connection
