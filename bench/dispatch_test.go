@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"scrip.dev/scrip/dev/sandbox"
+	"scrip.dev/scrip/store"
 )
 
 const dispatches = 300 // measured in each turn
@@ -103,4 +104,48 @@ func (s *site) load(perSecond float64, one func(context.Context, int64) error, n
 	})
 	time.Sleep(settling)
 	return func() { cancel(); working.Wait() }
+}
+
+// BenchmarkDispatchRate says how fast a backlog of webhooks becomes journeys: first as
+// Postgres has them while Temporal is away, then as Temporal does.
+func BenchmarkDispatchRate(b *testing.B) {
+	const backlog, group = 10_000, 100
+	s := openSite(b, carts)
+	fill(s, s.Store, "cart", 1000, 0)
+	s.watchEnds()
+	ctx := context.Background()
+	require.NoError(s, s.shopper(ctx, 0)) // what is made once
+	require.NoError(s, s.worker.Stop(time.Minute))
+	require.NoError(s, s.starter.Stop(time.Minute))
+	for n := 0; n < backlog; n += group {
+		hooks := make([]store.Incoming, group)
+		for i := range hooks {
+			hooks[i] = store.Incoming{Connection: "shop", Topic: "checkouts/update", Key: fmt.Sprint(n + i),
+				Body: sandbox.CheckoutBody(cartOf(fmt.Sprintf("backlog-%d@example.com", n+i)))}
+		}
+		_, err := s.Accept(ctx, hooks)
+		require.NoError(s, err)
+	}
+	until := func(left string) time.Duration {
+		began := time.Now()
+		for deadline := began.Add(10 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			var rows int
+			require.NoError(s, s.Pool.QueryRow(ctx, left).Scan(&rows))
+			if rows == 0 {
+				return time.Since(began)
+			}
+			require.True(s, time.Now().Before(deadline), "the backlog doesn't drain")
+		}
+	}
+	environment := s.environment
+	s.environment = append(slices.Clone(environment), "TEMPORAL_ADDRESS=127.0.0.1:9") // where nobody answers
+	s.starter = s.run("starter")
+	dispatched := until(`SELECT count(*) FROM delivery_queue`)
+	require.NoError(s, s.starter.Stop(time.Minute))
+	s.environment = environment
+	s.starter = s.run("starter")
+	started := until(`SELECT count(*) FROM outbox`)
+	const note = "10,000 carts that one starter finds when it starts; no worker beside it"
+	write(b, Result{Name: "dispatch_rate", Value: backlog / dispatched.Seconds(), Unit: "webhooks/s", Goal: "stated", Met: true, Note: note + ", and no Temporal: written as events, journeys and outbox"},
+		Result{Name: "dispatch_start_rate", Value: backlog / started.Seconds(), Unit: "journeys/s", Goal: "stated", Met: true, Note: note + ": started in Temporal"})
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // it reads among few and many others.
 func BenchmarkJourneyTasks(b *testing.B) {
 	s := openSite(b, carts)
-	fill(s, s.Store, "cart", 1000, 0)
+	fill(s, s.Store, "cart", 100_000, 0)
 	s.watchEnds()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -31,6 +32,14 @@ func BenchmarkJourneyTasks(b *testing.B) {
 	rows, blocks := s.written(ctx), s.blocksRead(ctx)
 	walk(journeys)
 	rows, blocks = s.written(ctx)-rows, s.blocksRead(ctx)-blocks
+	kept, flowed := s.onDisk(ctx), next
+	var flowing atomic.Int64
+	flowing.Store(next)
+	s.flow(s.shopper, &flowing)
+	next = flowing.Load() + 1
+	for i, bytes := range s.onDisk(ctx) {
+		kept[i] = (bytes - kept[i]) / (next - flowed)
+	}
 	s.crowd(ctx)
 	walk(1)
 	among := s.blocksRead(ctx)
@@ -52,9 +61,18 @@ func BenchmarkJourneyTasks(b *testing.B) {
 		stated("journey_activities", "activities", float64(count[enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]), fmt.Sprintf("%d local ones inside the workflow tasks", count[enums.EVENT_TYPE_MARKER_RECORDED])),
 		stated("journey_events", "events", float64(events), "in the journey's history"),
 		stated("journey_rows", "rows", float64(rows)/journeys, "inserted, updated or deleted in Scrip's database, hooks of delivery included"),
+		stated("journey_disk_scrip", "kB", float64(kept[0])/1000, "by which Scrip's database grows for one, payloads of webhooks included"),
+		stated("journey_disk_temporal", "kB", float64(kept[1])/1000, "by which Temporal's databases grow for one, until its retention ends"),
 		Result{Name: "journey_blocks", Value: float64(among) / journeys, Unit: "blocks", Limit: float64(blocks) / journeys, Ratio: float64(among) / float64(blocks),
 			Goal: "≤ 1.5 × as many as in an empty database", Met: float64(among) <= 1.5*float64(blocks),
 			Note: "read of Scrip's database among 100,000 other people and journeys, by plans that were made when there were none; polling included"})
+}
+
+// onDisk gives the bytes of Scrip's database, and of Temporal's two.
+func (s *site) onDisk(ctx context.Context) (bytes [2]int64) {
+	require.NoError(s, s.Pool.QueryRow(ctx, `SELECT pg_database_size(current_database()), sum(pg_database_size(datname))::bigint
+		FROM pg_database WHERE datname LIKE 'temporal%'`).Scan(&bytes[0], &bytes[1]))
+	return bytes
 }
 
 // blocksRead counts the blocks that were ever read of Scrip's database.
@@ -68,6 +86,8 @@ func (s *site) blocksRead(ctx context.Context) (blocks int64) {
 // Nothing is told the planner.
 func (s *site) crowd(ctx context.Context) {
 	for _, statement := range []string{
+		`ALTER SYSTEM SET autovacuum = off`, // which reads, and tells the planner
+		`SELECT pg_reload_conf()`,
 		`INSERT INTO contact (id) SELECT 'ct_' || n FROM generate_series(1, 100000) n`,
 		`INSERT INTO identity (kind, value_norm, value, contact_id) SELECT 'email', n || '@example.com', n || '@example.com', 'ct_' || n FROM generate_series(1, 100000) n`,
 		`INSERT INTO consent (contact_id, channel, state, at) SELECT 'ct_' || n, 'email', 'granted', now() FROM generate_series(1, 100000) n`,
