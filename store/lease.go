@@ -78,8 +78,9 @@ func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
 	return nil
 }
 
-// CheckLease makes a transaction fail with ErrDeposed where the lease has passed
-// to another process, at the latest when it is to be committed, and keeps it from passing until the transaction ends. The
+// CheckLease makes a transaction fail with ErrDeposed where the lease has passed to
+// another process, at the latest when it is to be committed, and keeps the lease
+// from passing until the transaction ends. The
 // server breaks off a transaction that falls silent for longer than the lease's
 // span: a holder that froze in its midst, or whose machine is gone, would keep the
 // lease from everybody else.
