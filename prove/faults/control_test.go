@@ -48,7 +48,7 @@ func TestControl_AWorkflowThatChangedItsMindIsMissed(t *testing.T) {
 		Old:     "	case step.Slow:\n",
 		New:     "	case step.Slow && step.Do != campaign.Send:\n",
 		Package: "./workflows", Proof: "TestReplay_EveryRecordedHistory",
-		Says: "nondeterminis",
+		Says: "TMPRL1100",
 	})
 }
 
