@@ -64,6 +64,6 @@ func BenchmarkHook(b *testing.B) {
 		return err
 	}
 	turns := alternate(b, side{name: "hooks", clients: clients, do: hook}, side{name: "inserts", clients: clients, do: insert})
-	rate := against("hook", "hooks/s", turns[0], turns[1], "≥ 0.8 of inserts", atLeast(0.8), "64 clients; single-row inserts of the same body")
+	rate := against("hook", "hooks/s", turns[0], turns[1], "≥ 0.8 of inserts", atLeast(0.8), "64 clients; single-row inserts of the same body, which the server compresses with its default (pglz) and Scrip with LZ4")
 	write(b, rate, percentile("hook_p99", 99, turns[0], turns[1], "≤ 2 × an insert's", func(ratio float64) bool { return ratio <= 2 }, "64 clients"))
 }

@@ -80,10 +80,9 @@ func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
 
 // CheckLease makes a transaction fail with ErrDeposed where the lease has passed to
 // another process, at the latest when it is to be committed, and keeps the lease
-// from passing until the transaction ends. The
-// server breaks off a transaction that falls silent for longer than the lease's
-// span: a holder that froze in its midst, or whose machine is gone, would keep the
-// lease from everybody else.
+// from passing until the transaction ends. The server breaks off a transaction that
+// falls silent for longer than the lease's span: a holder that froze in its midst, or
+// whose machine is gone, would keep the lease from everybody else.
 func CheckLease(tx *Tx, l Lease) {
 	tx.Later("checking the lease "+l.Name, `SELECT `+silence("$3")+` FROM lease WHERE name = $1 AND epoch = $2 FOR KEY SHARE`,
 		l.Name, l.Epoch, millis(l.Span)).QueryRow(func(row pgx.Row) error {

@@ -37,7 +37,8 @@ func (s *Store) Journeys(ctx context.Context, f JourneyFilter, p Page) ([]Journe
 	w.is(`%s IN (j.contact_id, ct.merged_into)`, f.Contact)
 	w.is(`j.state = %s`, f.State)
 	w.is(`j.outcome = %s`, f.Outcome)
-	return list[JourneySummary](ctx, s.Pool, "journeys", journeySummary+w.String()+` ORDER BY j.id DESC LIMIT `+w.value(p.Limit), w.values...)
+	statement := journeySummary + w.String() + ` ORDER BY j.id DESC LIMIT ` + w.value(p.Limit)
+	return list[JourneySummary](ctx, s.Pool, "journeys", statement, w.values...)
 }
 
 // JourneyCode is a code that a journey holds.

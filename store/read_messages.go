@@ -50,7 +50,8 @@ func (s *Store) Messages(ctx context.Context, f MessageFilter, p Page) ([]Messag
 	if f.Unsettled {
 		w.and(`m.state IN ('unknown', 'parked')`)
 	}
-	return list[MessageSummary](ctx, s.Pool, "messages", messageSummary+w.String()+` ORDER BY m.id DESC LIMIT `+w.value(p.Limit), w.values...)
+	statement := messageSummary + w.String() + ` ORDER BY m.id DESC LIMIT ` + w.value(p.Limit)
+	return list[MessageSummary](ctx, s.Pool, "messages", statement, w.values...)
 }
 
 // MessageSummary shows one message. The error wraps ErrNotFound.

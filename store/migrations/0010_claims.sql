@@ -1,8 +1,8 @@
 -- +goose Up
 
 -- Journeys and contacts are never deleted. A claim keeps its journey open itself, and
--- its contact has just been read: asking for both again takes as long as the rest of
--- the claim, and locks, and so writes, a row of each.
+-- its contact has just been read: asking for both again would lock, and so write, a
+-- row of each.
 ALTER TABLE assignment DROP CONSTRAINT assignment_journey_id_fkey;
 ALTER TABLE assignment DROP CONSTRAINT assignment_contact_id_fkey;
 
