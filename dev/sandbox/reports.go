@@ -46,6 +46,8 @@ func (s *Sandbox) tell(ctx context.Context, f Fault, m Message, all []report) {
 		case !ok:
 		case f.Kind == FaultReordered, f.Kind == FaultLate:
 			kept = append(kept, hook)
+		case hook.events != nil && s.o.Gather > 0:
+			s.gather(hook.events)
 		default:
 			s.post(ctx, hook)
 		}

@@ -40,6 +40,9 @@ type Options struct {
 	// Delay is between taking a message and each of its webhooks. Zero means 800 ms,
 	// negative means none.
 	Delay time.Duration
+	// Gather is how long SendGrid's events wait for others to be told of in the same
+	// webhook; SendGrid's own wait up to half a minute. Zero: each goes by itself.
+	Gather time.Duration
 	// TemporalUI is the base address of Temporal's UI, for links to it; empty where
 	// it isn't known.
 	TemporalUI string
@@ -72,6 +75,7 @@ type Sandbox struct {
 	faults   faults
 	watchers watchers
 	webhooks webhookLog
+	gathered gathered
 	signer   signer
 
 	ctx     context.Context

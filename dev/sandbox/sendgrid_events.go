@@ -3,10 +3,12 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -82,7 +84,12 @@ func (s *Sandbox) mailEvent(m Message, e mailEvent, now time.Time) (webhook, boo
 		"sg_event_id":   randomHex(11),
 		"sg_message_id": m.ID + ".recvd-sandbox-1.0",
 	})
-	body, err := json.Marshal([]any{event})
+	return s.mailHook(e.name, now, event)
+}
+
+// mailHook is the webhook that tells of some events.
+func (s *Sandbox) mailHook(topic string, now time.Time, events ...map[string]any) (webhook, bool) {
+	body, err := json.Marshal(events)
 	if err != nil {
 		s.o.Logger.Error("sandbox: writing an event webhook", "error", err)
 		return webhook{}, false
@@ -97,7 +104,33 @@ func (s *Sandbox) mailEvent(m Message, e mailEvent, now time.Time) (webhook, boo
 	header := http.Header{"Content-Type": {"application/json"}, "User-Agent": {"SendGrid Event API"}}
 	header.Set("X-Twilio-Email-Event-Webhook-Signature", signature)
 	header.Set("X-Twilio-Email-Event-Webhook-Timestamp", timestamp)
-	return webhook{vendor: vendorSendGrid, topic: e.name, url: s.o.HookURL(s.o.Connections.SendGrid, ""), header: header, body: body}, true
+	return webhook{vendor: vendorSendGrid, topic: topic, url: s.o.HookURL(s.o.Connections.SendGrid, ""), header: header, body: body, events: events}, true
+}
+
+// gathered are events that wait for others to go with.
+type gathered struct {
+	sync.Mutex
+	events []map[string]any
+}
+
+// gather sends events together with those that follow within Options.Gather.
+func (s *Sandbox) gather(events []map[string]any) {
+	s.gathered.Lock()
+	defer s.gathered.Unlock()
+	s.gathered.events = append(s.gathered.events, events...)
+	if len(s.gathered.events) > len(events) {
+		return // somebody waits already
+	}
+	s.later(func(ctx context.Context) {
+		sleep(ctx, s.o.Gather)
+		s.gathered.Lock()
+		together := s.gathered.events
+		s.gathered.events = nil
+		s.gathered.Unlock()
+		if hook, ok := s.mailHook(fmt.Sprintf("%d events", len(together)), s.o.Now(), together...); ok {
+			s.post(ctx, hook)
+		}
+	})
 }
 
 // opened reports the first time that somebody looks at a delivered mail.

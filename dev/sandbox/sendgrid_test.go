@@ -71,6 +71,25 @@ func TestSendGrid_TakesWhatTheSDKSendsAndReportsItSigned(t *testing.T) {
 	require.Equal(t, "delivered", m.Status().Name)
 }
 
+func TestSendGrid_TellsOfEventsTogether(t *testing.T) {
+	t.Parallel()
+	h := setup(t, func(o *sandbox.Options) { o.Gather = 500 * time.Millisecond })
+	for range 2 {
+		_, err := h.sendMail("anna@example.com")
+		require.NoError(t, err)
+	}
+	require.ElementsMatch(t, []string{"processed", "delivered", "processed", "delivered"}, h.mailEvents())
+	key, err := eventwebhook.ConvertPublicKeyBase64ToECDSA(h.secrets.SendGridPublicKey)
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(h.got()), 2, "those of one mail go together at least")
+	for _, hook := range h.got() {
+		ok, err := eventwebhook.VerifySignature(key, hook.body,
+			hook.header.Get(eventwebhook.VerificationHTTPHeader), hook.header.Get(eventwebhook.TimestampHTTPHeader))
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+}
+
 func TestSendGrid_GivesMagicAddressesTheirFate(t *testing.T) {
 	t.Parallel()
 	for to, want := range map[string][]string{

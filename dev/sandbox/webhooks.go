@@ -18,6 +18,7 @@ type webhook struct {
 	url    string
 	header http.Header
 	body   []byte
+	events []map[string]any // of SendGrid, which may also go with others
 }
 
 // Webhook is what became of one.
