@@ -112,20 +112,18 @@ func scanByKey(rows pgx.Rows) (map[string]Assignment, error) {
 
 // queryAssignments lists assignments in the order of sql, which begins at WHERE.
 func queryAssignments(ctx context.Context, q Querier, sql string, args ...any) ([]Assignment, error) {
-	rows, err := q.Query(ctx, `SELECT `+assignmentColumns+` FROM`+assignmentTables+` `+sql, args...)
+	rows, err := q.Query(ctx, selectAssignments+sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("loading assignments: %w", err)
 	}
-	defer rows.Close()
-	var found []Assignment
-	for rows.Next() {
-		var a Assignment
-		if err := a.scan(rows); err != nil {
-			return nil, fmt.Errorf("loading assignments: %w", err)
-		}
-		found = append(found, a)
-	}
-	if err := rows.Err(); err != nil {
+	return scanAssignments(rows)
+}
+
+const selectAssignments = `SELECT ` + assignmentColumns + ` FROM` + assignmentTables + ` `
+
+func scanAssignments(rows pgx.Rows) ([]Assignment, error) {
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Assignment, err error) { return a, a.scan(row) })
+	if err != nil {
 		return nil, fmt.Errorf("loading assignments: %w", err)
 	}
 	return found, nil

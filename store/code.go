@@ -34,11 +34,13 @@ func findCode(ctx context.Context, q Querier, realm, code, lock string) (*codeRo
 // JourneyCodes lists what a journey holds, the newest claim last: its own codes
 // and those of its contact that it was given.
 func (s *Store) JourneyCodes(ctx context.Context, q Querier, journeyID string) ([]Assignment, error) {
-	return queryAssignments(ctx, q, `LEFT JOIN assignment_share sh ON sh.assignment_id = a.id AND sh.journey_id = $1
-		WHERE a.returned_at IS NULL AND a.id IN (SELECT id FROM assignment WHERE journey_id = $1
-			UNION ALL SELECT assignment_id FROM assignment_share WHERE journey_id = $1)
-		ORDER BY coalesce(sh.created_at, a.created_at), a.id`, journeyID)
+	return queryAssignments(ctx, q, ofJourney, journeyID)
 }
+
+const ofJourney = `LEFT JOIN assignment_share sh ON sh.assignment_id = a.id AND sh.journey_id = $1
+	WHERE a.returned_at IS NULL AND a.id IN (SELECT id FROM assignment WHERE journey_id = $1
+		UNION ALL SELECT assignment_id FROM assignment_share WHERE journey_id = $1)
+	ORDER BY coalesce(sh.created_at, a.created_at), a.id`
 
 // ErrUnusable says that a code went back, was withdrawn or has expired.
 var ErrUnusable = errors.New("the code can no longer be used")

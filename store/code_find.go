@@ -15,11 +15,15 @@ import (
 // run for it.
 type among struct {
 	where string // what has to hold of the code; "" nothing
-	knows string // of codes that only their holder may use: whether who asks, $3, is told of this one
+	knows string // asked of the code that is found: whether who asks, $3, may be told of it though only its holder may use it
 	who   string // $3
 }
 
 var allCodes = among{knows: `$3 = ''`}
+
+// unheldCodes asks of a code whether nobody holds it.
+var unheldCodes = among{knows: `$3 = '' AND NOT EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos
+	AND a.returned_at IS NULL AND (a.single_use OR NOT a.single_use))`}
 
 const givenCodes = ` AND (cp.pool = 'shared'
 	OR EXISTS (SELECT 1 FROM assignment a WHERE a.batch_id = c.batch_id AND a.pos = c.pos AND a.returned_at IS NULL AND a.single_use)
@@ -41,32 +45,37 @@ func heldUnder(reference string) among {
 }
 
 func findCodeAmong(ctx context.Context, q Querier, among among, realm, code, lock string) (*codeRow, error) {
+	c, knows, err := readCode(ctx, q, among, realm, code, lock)
+	if err == nil && !knows {
+		// What a coupon says is known by its text alone.
+		var doc *campaign.Coupon
+		if doc, err = couponDocument(c.sum, c.source); err == nil && doc.Redeemable == "holder" {
+			err = fmt.Errorf("looking up a code: %w", ErrNotFound)
+		}
+	}
+	return c, err
+}
+
+// readCode finds a code among some, and what it is asked of the one that it finds.
+func readCode(ctx context.Context, q Querier, among among, realm, code, lock string) (c *codeRow, knows bool, err error) {
 	in := ` AND realm IN ($2, '')`
 	if realm == "" || realm == ConnectionAPI || realm == ConnectionScrip {
 		in = ""
 	}
-	var c codeRow
+	c = &codeRow{}
 	var validUntil *time.Time
-	var knows bool
 	// The code comes first, and by itself: from its coupon, a plan made of old statistics
 	// might go through all of the coupon's codes.
-	err := q.QueryRow(ctx, `WITH c AS MATERIALIZED (SELECT * FROM code WHERE code_norm = $1`+in+lock+`)
+	err = q.QueryRow(ctx, `WITH c AS MATERIALIZED (SELECT * FROM code WHERE code_norm = $1`+in+lock+`)
 		SELECT c.batch_id, c.pos, c.realm, c.code, c.state, b.coupon_id, cp.pool, b.child_set, b.kind,
 			coalesce(b.import_id, ''), b.valid_until, cp.sha256, cp.source, `+among.knows+`
 		FROM c JOIN batch b ON b.id = c.batch_id JOIN coupon cp ON cp.id = b.coupon_id
 		WHERE true`+among.where+`
 		ORDER BY c.realm = $2 DESC, c.realm DESC LIMIT 1`, event.NormaliseCode(code), realm, among.who).
 		Scan(&c.batchID, &c.pos, &c.realm, &c.code, &c.state, &c.couponID, &c.pool, &c.set, &c.kind, &c.importID, &validUntil, &c.sum, &c.source, &knows)
-	if err == nil && !knows {
-		// What a coupon says is known by its text alone.
-		var doc *campaign.Coupon
-		if doc, err = couponDocument(c.sum, c.source); err == nil && doc.Redeemable == "holder" {
-			err = ErrNotFound
-		}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("looking up a code: %w", notFound(err))
+		return nil, false, fmt.Errorf("looking up a code: %w", notFound(err))
 	}
 	c.validUntil = orZero(validUntil)
-	return &c, nil
+	return c, knows, nil
 }

@@ -33,37 +33,33 @@ func (s *Store) ApplyConsents(ctx context.Context, q Querier, contactID string, 
 		c := newest[channel]
 		channels, states, sources, times = append(channels, channel), append(states, c.State), append(sources, c.Source), append(times, c.At)
 	}
-	var changed []string
-	addresses := map[string][]string{} // by kind
-	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO consent AS c (contact_id, channel, state, source, at)
-		SELECT $1, said.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) said
-		ON CONFLICT (contact_id, channel) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at
-		WHERE excluded.at > c.at OR (excluded.at = c.at AND excluded.state = 'denied' AND c.state <> 'denied')
-		RETURNING channel`, contactID, channels, states, sources, times).Query(func(rows pgx.Rows) (err error) {
-		changed, err = collect[string](rows)
-		return err
-	})
-	batch.Queue(`SELECT kind, value_norm FROM identity WHERE contact_id = $1`, contactID).Query(func(rows pgx.Rows) error {
-		var kind, address string
-		_, err := pgx.ForEachRow(rows, []any{&kind, &address}, func() error {
-			addresses[kind] = append(addresses[kind], address)
-			return nil
-		})
-		return err
-	})
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+	// What is known of the person's addresses is asked only where a word was news.
+	rows, err := q.Query(ctx, `WITH news AS (
+			INSERT INTO consent AS c (contact_id, channel, state, source, at)
+			SELECT $1, said.* FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) said
+			ON CONFLICT (contact_id, channel) DO UPDATE SET state = excluded.state, source = excluded.source, at = excluded.at
+			WHERE excluded.at > c.at OR (excluded.at = c.at AND excluded.state = 'denied' AND c.state <> 'denied')
+			RETURNING channel, state, at)
+		SELECT n.channel, n.at, i.kind, i.value_norm FROM news n, identity i WHERE n.state = 'granted' AND i.contact_id = $1`,
+		contactID, channels, states, sources, times)
+	if err != nil {
 		return fmt.Errorf("recording consent: %w", err)
 	}
-	for _, channel := range changed {
-		kind, _ := addressOn(channel, "")
-		for _, address := range addresses[kind] {
-			if newest[channel].State != event.Granted {
-				continue
-			}
-			if err := s.Unsuppress(ctx, q, channel, address, newest[channel].At); err != nil {
-				return err
-			}
+	type address struct {
+		Channel     string
+		At          time.Time
+		Kind, Value string
+	}
+	granted, err := pgx.CollectRows(rows, pgx.RowToStructByPos[address])
+	if err != nil {
+		return fmt.Errorf("recording consent: %w", err)
+	}
+	for _, a := range granted {
+		if kind, _ := addressOn(a.Channel, ""); kind != a.Kind {
+			continue
+		}
+		if err := s.Unsuppress(ctx, q, a.Channel, a.Value, a.At); err != nil {
+			return err
 		}
 	}
 	return nil

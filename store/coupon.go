@@ -166,9 +166,11 @@ func (s *Store) changeCoupon(ctx context.Context, q Querier, doc *campaign.Coupo
 		return 0, false, err
 	}
 	caps := capsOf(doc)
-	_, err = q.Exec(ctx, `UPDATE coupon_use SET limit_reached_at = CASE
-			WHEN ($2::bigint > 0 AND uses >= $2) OR ($3::numeric > 0 AND spent >= $3) THEN coalesce(limit_reached_at, now()) END
-		WHERE coupon_id = $1`, id, caps.uses, caps.budget)
+	_, err = q.Exec(ctx, `WITH counted AS (DELETE FROM coupon_use_part WHERE coupon_id = $1 RETURNING uses, spent),
+			before AS (SELECT coalesce(sum(uses), 0)::bigint AS uses, coalesce(sum(spent), 0) AS spent FROM counted)
+		UPDATE coupon_use u SET uses = u.uses + b.uses, spent = u.spent + b.spent, limit_reached_at = CASE
+			WHEN ($2::bigint > 0 AND u.uses + b.uses >= $2) OR ($3::numeric > 0 AND u.spent + b.spent >= $3) THEN coalesce(limit_reached_at, now()) END
+		FROM before b WHERE coupon_id = $1`, id, caps.uses, caps.budget)
 	return id, true, err
 }
 

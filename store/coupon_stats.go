@@ -43,7 +43,7 @@ func (s *Store) CouponStats(ctx context.Context, name string) (Stats, error) {
 	if err := st.countStates(ctx, s.Pool, coupon.ID); err != nil {
 		return Stats{}, fmt.Errorf("counting assignments: %w", err)
 	}
-	err = s.Pool.QueryRow(ctx, `SELECT uses, spent FROM coupon_use WHERE coupon_id = $1`, coupon.ID).Scan(&st.Uses, &st.Spent)
+	err = s.Pool.QueryRow(ctx, couponUses, coupon.ID).Scan(&st.Uses, &st.Spent, nil)
 	if err != nil {
 		return Stats{}, fmt.Errorf("reading a coupon's uses: %w", err)
 	}

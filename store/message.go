@@ -67,7 +67,13 @@ func scanMessage(row pgx.Row) (*Message, error) {
 
 // MessageByKey finds the message of a step; nil where nothing was written yet.
 func (s *Store) MessageByKey(ctx context.Context, q Querier, sendKey string) (*Message, error) {
-	m, err := scanMessage(q.QueryRow(ctx, `SELECT `+messageColumns+` FROM message WHERE send_key = $1`, sendKey))
+	return scanKnown(q.QueryRow(ctx, messageByKey, sendKey))
+}
+
+const messageByKey = `SELECT ` + messageColumns + ` FROM message WHERE send_key = $1`
+
+func scanKnown(row pgx.Row) (*Message, error) {
+	m, err := scanMessage(row)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

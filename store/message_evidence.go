@@ -23,44 +23,71 @@ const deliveryRank = `array_position(ARRAY['accepted', 'deferred', 'failed', 'bo
 // that tells. Evidence about messages of other systems is ignored, and so is what
 // is told of another account's message: whoever may sign for one account has no say
 // over what another one sent.
-func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []string, ev event.Evidence) error {
-	var id, journeyID, before string
-	var assignmentID int64
-	column, value := "id", ev.MessageID
-	if value == "" {
-		column, value = "vendor_id", ev.VendorID
-	}
-	err := q.QueryRow(ctx, `
-		WITH found AS (SELECT id, state FROM message WHERE connection = ANY ($2) AND `+column+` = $1 FOR UPDATE)
-		UPDATE message m SET
-			state = CASE WHEN m.attempt > 0 THEN 'accepted' ELSE m.state END,
-			accepted_at = coalesce(m.accepted_at, $5),
-			reason = CASE WHEN m.attempt > 0 THEN '' ELSE m.reason END,
-			vendor_id = coalesce(m.vendor_id, nullif($3, '')),
-			delivery = CASE WHEN coalesce(`+fmt.Sprintf(deliveryRank, "m.delivery")+`, 0) < `+fmt.Sprintf(deliveryRank, "$4::text")+` THEN $4 ELSE m.delivery END,
-			delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
-			updated_at = now()
-		FROM found WHERE m.id = found.id
-		RETURNING m.id, coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
-		value, connections, ev.VendorID, ev.Status, ev.At).Scan(&id, &journeyID, &assignmentID, &before)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		if ev.MessageID != "" || ev.VendorID == "" {
-			return nil
+//
+// It takes all that came in together in one round trip, in its order.
+func (s *Store) RecordEvidence(ctx context.Context, q Querier, connections []string, evidence ...event.Evidence) error {
+	messages := make([]told, len(evidence))
+	batch := &pgx.Batch{}
+	for i, ev := range evidence {
+		column, value := "id", ev.MessageID
+		if value == "" {
+			column, value = "vendor_id", ev.VendorID
 		}
-		// The callback overtook the answer to the call: keep it until that is known.
-		_, err = q.Exec(ctx, `INSERT INTO message_evidence (connection, vendor_id, status, at) SELECT connection, $2, $3, $4 FROM unnest($1::text[]) AS connection
-			ON CONFLICT DO NOTHING`, connections, ev.VendorID, ev.Status, ev.At)
-	case err == nil && journeyID != "" && (before == MessageUnknown || before == MessageParked):
-		err = s.EnqueueSignal(ctx, q, journeyID, "resume", nil)
-	case err == nil && assignmentID != 0 && slices.Contains([]string{MessageReserved, MessageRefused, MessageSkipped}, before):
-		// The vendor had taken it after all, and somebody may have the code.
-		if err = s.Expose(ctx, q, assignmentID); errors.Is(err, ErrUnusable) {
-			err = nil
+		batch.Queue(`
+			WITH found AS (SELECT id, state FROM message WHERE connection = ANY ($2) AND `+column+` = $1 FOR UPDATE)
+			UPDATE message m SET
+				state = CASE WHEN m.attempt > 0 THEN 'accepted' ELSE m.state END,
+				accepted_at = coalesce(m.accepted_at, $5),
+				reason = CASE WHEN m.attempt > 0 THEN '' ELSE m.reason END,
+				vendor_id = coalesce(m.vendor_id, nullif($3, '')),
+				delivery = CASE WHEN coalesce(`+fmt.Sprintf(deliveryRank, "m.delivery")+`, 0) < `+fmt.Sprintf(deliveryRank, "$4::text")+` THEN $4 ELSE m.delivery END,
+				delivered_at = CASE WHEN $4 = 'delivered' THEN coalesce(m.delivered_at, $5) ELSE m.delivered_at END,
+				updated_at = now()
+			FROM found WHERE m.id = found.id
+			RETURNING coalesce(m.journey_id, ''), coalesce(m.assignment_id, 0), found.state`,
+			value, connections, ev.VendorID, ev.Status, ev.At).QueryRow(messages[i].scan)
+	}
+	err := q.SendBatch(ctx, batch).Close()
+	for i, ev := range evidence {
+		if err == nil {
+			err = s.follow(ctx, q, connections, ev, messages[i])
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("recording delivery evidence: %w", err)
+	}
+	return nil
+}
+
+// told is the message that a vendor told of, as it was.
+type told struct {
+	journeyID    string
+	assignmentID int64
+	before       string // its state; "" for none of ours
+}
+
+func (t *told) scan(row pgx.Row) error {
+	if err := row.Scan(&t.journeyID, &t.assignmentID, &t.before); !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return nil
+}
+
+// follow does what evidence leads to besides its message's new state.
+func (s *Store) follow(ctx context.Context, q Querier, connections []string, ev event.Evidence, of told) error {
+	switch {
+	case of.before == "" && ev.MessageID == "" && ev.VendorID != "":
+		// The callback overtook the answer to the call: keep it until that is known.
+		_, err := q.Exec(ctx, `INSERT INTO message_evidence (connection, vendor_id, status, at) SELECT connection, $2, $3, $4 FROM unnest($1::text[]) AS connection
+			ON CONFLICT DO NOTHING`, connections, ev.VendorID, ev.Status, ev.At)
+		return err
+	case of.journeyID != "" && (of.before == MessageUnknown || of.before == MessageParked):
+		return s.EnqueueSignal(ctx, q, of.journeyID, "resume", nil)
+	case of.assignmentID != 0 && slices.Contains([]string{MessageReserved, MessageRefused, MessageSkipped}, of.before):
+		// The vendor had taken it after all, and somebody may have the code.
+		if err := s.Expose(ctx, q, of.assignmentID); !errors.Is(err, ErrUnusable) {
+			return err
+		}
 	}
 	return nil
 }
@@ -80,12 +107,7 @@ func (s *Store) applyEarlyEvidence(ctx context.Context, connection, vendorID str
 		if err != nil {
 			return err
 		}
-		for _, ev := range early {
-			if err := s.RecordEvidence(ctx, tx, []string{connection}, ev); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.RecordEvidence(ctx, tx, []string{connection}, early...)
 	})
 	if err != nil {
 		return fmt.Errorf("taking early delivery evidence: %w", err)

@@ -95,8 +95,9 @@ func (s *Store) Redeem(ctx context.Context, use Use) (Redemption, error) {
 		if err != nil {
 			return err
 		}
-		if r, err = st.sameOrder(ctx, tx, use.OrderKey); !errors.Is(err, ErrNotFound) && (err != nil || r.State == "redeemed") {
-			return err
+		if st.order != nil && st.order.State == "redeemed" {
+			r = *st.order
+			return nil
 		}
 		if reason := st.refuse(use, true); reason != "" {
 			return &Refused{reason.public()}

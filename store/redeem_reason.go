@@ -75,6 +75,7 @@ type standing struct {
 	doc         *campaign.Coupon
 	coupon      *CouponRow
 	holder      *Assignment // nil: nobody, or nobody in particular
+	order       *Redemption // of the code in the use's order; nil: none
 	buyer       string      // the contact that buys, by its present id; "" unknown
 	uses        int64       // of the coupon; exact where it is bounded
 	spent       decimal.Decimal

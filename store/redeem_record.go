@@ -58,54 +58,47 @@ func (s *Store) recordRedemption(ctx context.Context, tx *Tx, use Use) (Redempti
 	}
 	known, err := st.onRecord(ctx, tx, use)
 	switch {
-	case errors.Is(err, ErrNotFound):
-		r, err := st.record(ctx, tx, use, st.refuse(use, false))
-		return r, RedeemNew, err
 	case err != nil:
 		return Redemption{}, "", err
-	case known.State == "redeemed" && st.completes(use, known):
-		r, err := st.complete(ctx, tx, use, known)
+	case known == nil:
+		r, err := st.record(ctx, tx, use, st.refuse(use, false))
+		return r, RedeemNew, err
+	case known.State == "redeemed" && st.completes(use, *known):
+		r, err := st.complete(ctx, tx, use, *known)
 		return r, RedeemUpgraded, err
 	}
-	return known, RedeemDuplicate, nil
+	return *known, RedeemDuplicate, nil
 }
 
 // takeUnheld takes a list's code that is used before anybody was given it out of
 // the pool. That needs the coupon's lock, which comes before the code's.
 func (s *Store) takeUnheld(ctx context.Context, tx *Tx, use Use) error {
-	unheld := func(c *codeRow) (free bool, err error) {
-		err = tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM assignment a WHERE `+livingAt+`)`, c.batchID, c.pos).Scan(&free)
-		return free, err
-	}
-	c, err := findCode(ctx, tx, use.Realm, use.Code, "")
-	if err != nil || c.pool != campaign.PoolList || c.state != "ready" {
-		return err
-	}
-	if free, err := unheld(c); err != nil || !free {
+	c, free, err := readCode(ctx, tx, unheldCodes, use.Realm, use.Code, "")
+	if err != nil || c.pool != campaign.PoolList || c.state != "ready" || !free {
 		return err
 	}
 	if _, err := lockCoupon(ctx, tx, c.couponID); err != nil {
 		return err
 	}
 	// Somebody may have been given it meanwhile, or it moved.
-	if c, err = findCode(ctx, tx, use.Realm, use.Code, ""); err != nil {
-		return err
-	}
-	if free, err := unheld(c); err != nil || !free {
+	if c, free, err = readCode(ctx, tx, unheldCodes, use.Realm, use.Code, ""); err != nil || !free {
 		return err
 	}
 	return c.spoil(ctx, tx, "used")
 }
 
 // onRecord finds the redemption that the use repeats: of the same order, or, for
-// the same holder, the one that only one side knows an order of.
-func (st *standing) onRecord(ctx context.Context, q Querier, use Use) (Redemption, error) {
-	r, err := st.sameOrder(ctx, q, use.OrderKey)
-	if !errors.Is(err, ErrNotFound) || st.holder == nil {
-		return r, err
+// the same holder, the one that only one side knows an order of. nil: there is none.
+func (st *standing) onRecord(ctx context.Context, q Querier, use Use) (*Redemption, error) {
+	if st.order != nil || st.holder == nil || st.singleUse() && st.codeUses == 0 {
+		return st.order, nil
 	}
-	return scanRedemption(q.QueryRow(ctx, redemptionSelect+`WHERE r.assignment_id = $1 AND r.state = 'redeemed'
+	r, err := scanRedemption(q.QueryRow(ctx, redemptionSelect+`WHERE r.assignment_id = $1 AND r.state = 'redeemed'
 		AND ($2 OR starts_with(r.order_key, $3)) ORDER BY r.at LIMIT 1`, st.holder.ID, use.Manual, manualOrderPrefix))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &r, err
 }
 
 // completes says whether the use brings an order to a redemption that a person
@@ -114,7 +107,7 @@ func (st *standing) completes(use Use, known Redemption) bool {
 	return !use.Manual && (known.OrderKey != use.OrderKey || use.Order != nil && use.Order.Total.IsPositive() && known.Total.IsZero())
 }
 
-func (st *standing) complete(ctx context.Context, q Querier, use Use, known Redemption) (Redemption, error) {
+func (st *standing) complete(ctx context.Context, tx *Tx, use Use, known Redemption) (Redemption, error) {
 	order := event.Order{}
 	if use.Order != nil {
 		order = *use.Order
@@ -123,14 +116,23 @@ func (st *standing) complete(ctx context.Context, q Querier, use Use, known Rede
 	batch.Queue(`UPDATE redemption SET order_key = $2, total = $3, discount = $4, currency = $5, source = $6,
 		contact_id = coalesce(nullif($7, ''), contact_id) WHERE id = $1`,
 		known.ID, use.OrderKey, order.Total, order.Discount, order.Currency, use.Source, st.buyer)
-	if err := st.count(ctx, q, batch, 0, order.Discount.Sub(known.Discount)); err != nil {
+	if err := st.count(ctx, tx, batch, 0, order.Discount.Sub(known.Discount)); err != nil {
 		return known, fmt.Errorf("completing a redemption: %w", err)
 	}
-	return st.sameOrder(ctx, q, use.OrderKey)
+	again := &pgx.Batch{}
+	st.readOrder(again, use.OrderKey)
+	err := tx.SendBatch(ctx, again).Close()
+	if err == nil && st.order == nil {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return known, fmt.Errorf("reading a completed redemption: %w", err)
+	}
+	return *st.order, nil
 }
 
 // record writes a new redemption and counts it.
-func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason) (Redemption, error) {
+func (st *standing) record(ctx context.Context, tx *Tx, use Use, flag Reason) (Redemption, error) {
 	r := Redemption{
 		ID: NewID(RedemptionID), Coupon: st.coupon.Name, Code: st.code.code, Realm: st.code.realm, OrderKey: use.OrderKey, ContactID: st.contact(),
 		State: "redeemed", Flag: flag, Source: use.Source, At: use.At,
@@ -163,21 +165,29 @@ func (st *standing) record(ctx context.Context, q Querier, use Use, flag Reason)
 	}
 	batch.Queue(`DELETE FROM hold WHERE batch_id = $1 AND pos = $2 AND (reference = $3 OR until <= now())`,
 		st.code.batchID, st.code.pos, use.Reference)
-	if err := st.count(ctx, q, batch, 1, r.Discount); err != nil {
+	if err := st.count(ctx, tx, batch, 1, r.Discount); err != nil {
 		return Redemption{}, fmt.Errorf("writing a redemption: %w", err)
 	}
 	return r, nil
 }
 
-// count runs the batch and adds to the coupon's uses, last, since that locks a row
-// which all of its uses want. It tells once that a cap is reached: the count of a
-// coupon with caps is locked and known.
-func (st *standing) count(ctx context.Context, q Querier, batch *pgx.Batch, uses int64, spent decimal.Decimal) error {
+// count runs the batch and adds to the coupon's uses. Those of one with caps are one
+// row, which is locked and known: it tells once that a cap is reached. Else each
+// connection has a row that it shares with few others, locked no longer than the
+// commit takes.
+func (st *standing) count(ctx context.Context, tx *Tx, batch *pgx.Batch, uses int64, spent decimal.Decimal) error {
+	limits := capsOf(st.coupon.Doc)
+	if !limits.any() {
+		tx.AtEnd("counting a coupon's uses", `INSERT INTO coupon_use_part AS u (coupon_id, part, uses, spent) VALUES ($1, pg_backend_pid() % 32, $2, $3)
+			ON CONFLICT (coupon_id, part) DO UPDATE SET uses = u.uses + excluded.uses, spent = u.spent + excluded.spent`,
+			st.coupon.ID, uses, spent)
+		return tx.SendBatch(ctx, batch).Close()
+	}
 	st.uses, st.spent = st.uses+uses, st.spent.Add(spent)
-	reached := capsOf(st.coupon.Doc).reached(st.uses, st.spent)
+	reached := limits.reached(st.uses, st.spent)
 	batch.Queue(`UPDATE coupon_use SET uses = uses + $2, spent = spent + $3, limit_reached_at = CASE WHEN $4 THEN coalesce(limit_reached_at, now()) END
 		WHERE coupon_id = $1`, st.coupon.ID, uses, spent, reached)
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
 	if !reached || st.limitTold {
@@ -187,5 +197,5 @@ func (st *standing) count(ctx context.Context, q Querier, batch *pgx.Batch, uses
 	e := event.Event{Type: event.LimitReached, Fields: map[string]any{
 		"coupon": st.coupon.Name, "uses": st.uses, "spent": st.spent.InexactFloat64(),
 	}}
-	return RaiseEvent(ctx, q, e, fmt.Sprintf("%s:%d:%s", event.LimitReached, st.coupon.ID, NewID("lr")))
+	return RaiseEvent(ctx, tx, e, fmt.Sprintf("%s:%d:%s", event.LimitReached, st.coupon.ID, NewID("lr")))
 }

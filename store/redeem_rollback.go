@@ -79,14 +79,14 @@ func (s *Store) rollBack(ctx context.Context, tx *Tx, request RollBackRequest) (
 	}
 	var undone []Redemption
 	for _, code := range codes {
-		st, err := s.standing(ctx, tx, allCodes, Use{Code: code.Code, Realm: code.Realm}.normalised(), true)
+		st, err := s.standing(ctx, tx, allCodes, Use{Code: code.Code, Realm: code.Realm, OrderKey: request.OrderKey}.normalised(), true)
 		if err != nil {
 			return nil, err
 		}
-		r, err := st.sameOrder(ctx, tx, request.OrderKey)
-		if err != nil {
-			return nil, err
+		if st.order == nil {
+			return nil, ErrNotFound
 		}
+		r := *st.order
 		if r.State != "redeemed" {
 			continue
 		}

@@ -44,6 +44,9 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 	if st.singleUse() {
 		st.readHolder(batch)
 	}
+	if use.OrderKey != "" {
+		st.readOrder(batch, use.OrderKey)
+	}
 	if err := q.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("reading how a code stands: %w", err)
 	}
@@ -58,12 +61,13 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 }
 
 func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
-	useLock := ""
-	if lock && capsOf(st.doc).any() {
-		useLock = " FOR NO KEY UPDATE"
+	if capsOf(st.doc).any() {
+		useLock := ""
+		if lock {
+			useLock = " FOR NO KEY UPDATE OF u"
+		}
+		batch.Queue(couponUses+useLock, st.code.couponID).QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
 	}
-	batch.Queue(`SELECT uses, spent, limit_reached_at IS NOT NULL FROM coupon_use WHERE coupon_id = $1`+useLock, st.code.couponID).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
 	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE id = $1`, st.code.couponID).QueryRow(func(row pgx.Row) (err error) {
 		if st.coupon, err = scanCoupon(row); err == nil {
 			st.coupon.Doc = st.doc // the one by whose bounds was locked
@@ -71,6 +75,12 @@ func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
 		return err
 	})
 }
+
+// couponUses reads how often a coupon was used, how much was given, and whether it was
+// told that a cap is reached.
+const couponUses = `SELECT u.uses + p.uses, u.spent + p.spent, u.limit_reached_at IS NOT NULL
+	FROM coupon_use u, (SELECT coalesce(sum(uses), 0)::bigint AS uses, coalesce(sum(spent), 0) AS spent FROM coupon_use_part WHERE coupon_id = $1) p
+	WHERE u.coupon_id = $1`
 
 func (st *standing) readHolder(batch *pgx.Batch) {
 	batch.Queue(`SELECT `+assignmentColumns+`, coalesce(ct.merged_into, ct.id, '')
@@ -118,9 +128,14 @@ func (st *standing) readContactUses(ctx context.Context, q Querier) error {
 	return nil
 }
 
-// sameOrder gives the redemption of the code in the order; ErrNotFound where
-// there is none.
-func (st *standing) sameOrder(ctx context.Context, q Querier, orderKey string) (Redemption, error) {
-	return scanRedemption(q.QueryRow(ctx, redemptionSelect+`WHERE r.batch_id = $1 AND r.pos = $2 AND r.order_key = $3`,
-		st.code.batchID, st.code.pos, orderKey))
+// readOrder reads the redemption of the code in the order, where there is one.
+func (st *standing) readOrder(batch *pgx.Batch, orderKey string) {
+	batch.Queue(redemptionSelect+`WHERE r.batch_id = $1 AND r.pos = $2 AND r.order_key = $3`, st.code.batchID, st.code.pos, orderKey).QueryRow(func(row pgx.Row) error {
+		r, err := scanRedemption(row)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		st.order = &r
+		return err
+	})
 }

@@ -92,6 +92,50 @@ func TestRedeem_KeepsEveryCapExactlyUnderARace(t *testing.T) {
 	}
 }
 
+func TestRedeem_CountsUnderACapWhatCameBeforeIt(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	with := func(limits string) {
+		c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n" + limits)
+	}
+	order := 0
+	redeem := func(n int) int {
+		first := order
+		order += n
+		return c.race(n, store.ReasonLimitReached, func(s *store.Store, i int) error {
+			_, err := s.Redeem(c.ctx, use("all10", fmt.Sprint(first+i), 100))
+			return err
+		})
+	}
+	uses := func() (int64, string) {
+		stats, err := c.CouponStats(c.ctx, "all")
+		require.NoError(t, err)
+		return stats.Uses, stats.Spent.String()
+	}
+	with("")
+	require.Equal(t, 30, redeem(30))
+	for i := range 2 {
+		_, err := c.RollBack(c.ctx, c.Pool, store.RollBackRequest{OrderKey: fmt.Sprint(i)})
+		require.NoError(t, err)
+	}
+	n, spent := uses()
+	require.Equal(t, []any{int64(28), "280"}, []any{n, spent})
+	with("limits: {total: 40}\n")
+	n, _ = uses()
+	require.EqualValues(t, 28, n)
+	// One that began before there was a cap, and is committed now.
+	_, err := c.Pool.Exec(c.ctx, `INSERT INTO coupon_use_part SELECT id, 1, 1, 10 FROM coupon`)
+	require.NoError(t, err)
+	require.Equal(t, 11, redeem(30))
+	require.Equal(t, 1, c.raised(event.LimitReached))
+	with("")
+	require.Equal(t, 5, redeem(5))
+	with("limits: {total: 46}\n")
+	require.Equal(t, 1, redeem(3))
+	n, spent = uses()
+	require.Equal(t, []any{int64(46), "460"}, []any{n, spent})
+}
+
 func TestRedeem_UsesASingleCodeOnceAndRepeatsTheAnswer(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)

@@ -15,6 +15,7 @@ import (
 type Tx struct {
 	conn    *pgx.Conn
 	waiting []unsent
+	last    []unsent // goes with COMMIT
 }
 
 // unsent is a statement that goes with the next one.
@@ -57,7 +58,7 @@ func transact(ctx context.Context, conn *pgx.Conn, do func(*Tx) error) error {
 
 // commit ends the transaction. One in which nothing was said never began.
 func (tx *Tx) commit(ctx context.Context) error {
-	if len(tx.waiting) == 1 && tx.conn.PgConn().TxStatus() == 'I' {
+	if len(tx.waiting) == 1 && len(tx.last) == 0 && tx.conn.PgConn().TxStatus() == 'I' {
 		return nil
 	}
 	if slices.ContainsFunc(tx.waiting, func(u unsent) bool { return u.Fn != nil }) {
@@ -66,6 +67,7 @@ func (tx *Tx) commit(ctx context.Context) error {
 			return err
 		}
 	}
+	tx.waiting = append(tx.waiting, tx.last...)
 	tag, err := tx.Exec(ctx, `commit`)
 	if err == nil && tag.String() == "ROLLBACK" {
 		err = pgx.ErrTxCommitRollback
@@ -81,6 +83,12 @@ func (tx *Tx) Later(doing, sql string, args ...any) *pgx.QueuedQuery {
 	statement := &pgx.QueuedQuery{SQL: sql, Arguments: args}
 	tx.waiting = append(tx.waiting, unsent{doing, statement})
 	return statement
+}
+
+// AtEnd runs a statement together with COMMIT: one that locks a row which many want
+// locks it for no longer than it takes.
+func (tx *Tx) AtEnd(doing, sql string, args ...any) {
+	tx.last = append(tx.last, unsent{doing, &pgx.QueuedQuery{SQL: sql, Arguments: args}})
 }
 
 // later runs a batch whose answers nobody waits for: where q is a transaction, as

@@ -112,6 +112,35 @@ func TestTx_CommitsNothingThatAnAnswerForbids(t *testing.T) {
 	require.Zero(t, count())
 }
 
+func TestTx_RunsWithTheCommitWhatIsToBeAtTheEnd(t *testing.T) {
+	s, count := ledger(t)
+	require.NoError(t, s.InTx(t.Context(), func(tx *Tx) error {
+		tx.AtEnd("doubling", `UPDATE entry SET doubled = 2 * n`)
+		add(tx, 1)
+		_, err := tx.Exec(t.Context(), `SELECT 1`)
+		add(tx, 2)
+		return err
+	}))
+	var sum int
+	require.NoError(t, s.Pool.QueryRow(t.Context(), `SELECT sum(doubled) FROM entry`).Scan(&sum))
+	require.Equal(t, 6, sum)
+
+	require.NoError(t, s.InTx(t.Context(), func(tx *Tx) error {
+		tx.AtEnd("adding", `INSERT INTO entry VALUES ($1)`, 3)
+		return nil
+	}))
+	require.Equal(t, 3, count(), "also where nothing else was said")
+
+	err := s.InTx(t.Context(), func(tx *Tx) error {
+		add(tx, 4)
+		tx.AtEnd("adding again", `INSERT INTO entry VALUES ($1)`, 1)
+		return nil
+	})
+	require.ErrorContains(t, err, "adding again: ")
+	require.True(t, IsDataError(err))
+	require.Equal(t, 3, count())
+}
+
 func TestTx_EndsWithAnErrorOrAPanic(t *testing.T) {
 	s, count := ledger(t) // one connection: it is free again
 	gone := errors.New("gone")
