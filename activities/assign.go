@@ -44,10 +44,10 @@ func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc
 	if err != nil {
 		return nil, Result{}, err
 	}
-	s.held = nil
 	a.Observe.Claimed(doc.Coupon, string(got.Status), time.Since(began))
 	switch got.Status {
 	case store.ClaimAssigned:
+		s.claimed(got.Assignment)
 		return &got.Assignment, Result{}, a.issue(ctx, &got.Assignment)
 	case store.ClaimWaiting:
 		return nil, Result{Status: Held, Reason: WaitingForSupply, Until: got.WaitUntil}, nil

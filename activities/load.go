@@ -22,17 +22,27 @@ type scene struct {
 }
 
 // codes are those that the journey holds, the newest last, as they were when they
-// were first asked for; a claim asks anew. A text is rendered before it is let out, so
-// that no transaction asks, which would need a second connection.
+// were first asked for, and those that were claimed since. A text is rendered before
+// it is let out, so that no transaction asks, which would need a second connection.
 func (a *Activities) codes(ctx context.Context, s *scene) ([]store.Assignment, error) {
 	if s.held == nil {
 		codes, err := a.Store.JourneyCodes(ctx, a.Store.Pool, s.Journey)
 		if err != nil {
 			return nil, err
 		}
-		s.held = append([]store.Assignment{}, codes...)
+		s.hold(codes)
 	}
 	return s.held, nil
+}
+
+func (s *scene) hold(codes []store.Assignment) { s.held = append([]store.Assignment{}, codes...) }
+
+// claimed adds a claim to the codes that are known: it is the newest, unless the
+// journey had it before.
+func (s *scene) claimed(code store.Assignment) {
+	if s.held != nil && !slices.ContainsFunc(s.held, func(known store.Assignment) bool { return known.ID == code.ID }) {
+		s.held = append(s.held, code)
+	}
 }
 
 // load gives the scene of the step at which a journey is: it goes on.

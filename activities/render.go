@@ -113,8 +113,10 @@ func (a *Activities) variables(ctx context.Context, s *scene, read reads) (vars 
 		"contact": s.contact.CEL(), "now": s.Clock.Virtual(time.Now()).In(zone),
 		"project": map[string]any{"currency": a.Project.Currency, "url": a.Project.PublicURL},
 	}
-	if vars["trigger"], vars["event"], err = a.events(ctx, s, read.raw("trigger") || read.raw("event")); err != nil {
-		return nil, err
+	if read.of("trigger") || read.of("event") {
+		if vars["trigger"], vars["event"], err = a.events(ctx, s, read.raw("trigger") || read.raw("event")); err != nil {
+			return nil, err
+		}
 	}
 	if read.of("steps") {
 		if vars["steps"], err = a.steps(ctx, s); err != nil {

@@ -34,20 +34,23 @@ func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
 		SendKey: s.Journey + "/" + s.ID, JourneyID: s.Journey, Step: s.ID, ContactID: s.contact.ID,
 		Channel: s.doc.Send.Channel, Kind: s.doc.Send.Kind, Template: s.doc.Send.Template, TimeZone: a.zone(s).String(),
 	}
-	known, err := a.Store.MessageByKey(ctx, a.Store.Pool, m.SendKey)
+	outlet, ok := a.Connections.Outlet(m.Channel, s.doc.Send.Connection)
+	if ok {
+		m.Connection, m.Address = outlet.Name, s.contact.Address(m.Channel)
+	}
+	look, err := a.Store.LookBeforeSend(ctx, m, dueFor(ctx))
 	if err != nil {
 		return Result{}, err
 	}
-	if known != nil && known.State != store.MessageReserved {
-		return a.knownMessage(ctx, s, known)
+	s.hold(look.Codes)
+	if look.Known != nil && look.Known.State != store.MessageReserved {
+		return a.knownMessage(ctx, s, look.Known)
 	}
-	outlet, ok := a.Connections.Outlet(m.Channel, s.doc.Send.Connection)
 	if !ok {
 		return a.skip(ctx, s, m, NoConnection)
 	}
-	m.Connection = outlet.Name
-	m.Address = s.contact.Address(m.Channel)
-	if result, stop, err := a.mayGo(ctx, s, m, outlet); stop || err != nil {
+	m.TemplateVersion = look.TemplateNo
+	if result, stop, err := a.mayGo(ctx, s, m, outlet, look.Gate); stop || err != nil {
 		return result, err
 	}
 	if result, err := a.codeForSend(ctx, s, &m); err != nil || result.Status != "" {
@@ -58,8 +61,8 @@ func (a *Activities) send(ctx context.Context, s *scene) (Result, error) {
 
 // mayGo asks everything that can stop or hold a message before a code is claimed
 // for it.
-func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outlet Outlet) (Result, bool, error) {
-	gate, err := a.gate(ctx, m)
+func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outlet Outlet, gate store.Gate) (Result, bool, error) {
+	gate, err := a.quiet(ctx, m, gate)
 	if err != nil {
 		return Result{}, true, err
 	}
@@ -87,21 +90,22 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 	return Result{}, false, err
 }
 
-// gate looks at the gate until no event is on its way any more, for less than a
+// quiet looks at a gate anew while events are on their way to it, for less than a
 // second: under load some always are, and another attempt by Temporal would cost more
 // than the message does.
-func (a *Activities) gate(ctx context.Context, m store.Message) (store.Gate, error) {
-	for wait := 25 * time.Millisecond; ; wait *= 2 {
-		gate, err := a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx))
-		if err != nil || !gate.EventsWaiting || wait > 400*time.Millisecond {
-			return gate, err
-		}
+func (a *Activities) quiet(ctx context.Context, m store.Message, gate store.Gate) (store.Gate, error) {
+	for wait := 25 * time.Millisecond; gate.EventsWaiting && wait <= 400*time.Millisecond; wait *= 2 {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return gate, ctx.Err()
 		}
+		var err error
+		if gate, err = a.Store.SendGate(ctx, a.Store.Pool, m, dueFor(ctx)); err != nil {
+			return gate, err
+		}
 	}
+	return gate, nil
 }
 
 // dueFor is how long ago Temporal asked for the step.

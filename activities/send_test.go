@@ -466,6 +466,34 @@ func TestApplyEarlyEvidence_TakesWhatWasLeftLying(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM message_evidence`))
 }
 
+func TestRecordEvidence_TakesTogetherWhatIsToldTogether(t *testing.T) {
+	d := setup(t)
+	ctx := t.Context()
+	open := func(*store.Tx) (bool, error) { return true, nil }
+	var messages []*store.Message
+	for _, key := range []string{"refused", "unknown"} {
+		m, err := d.store.BeginCall(ctx, store.Message{SendKey: key, JourneyID: d.journey, Step: key, Channel: "email", Kind: "marketing", Connection: "email"}, time.Minute, open)
+		require.NoError(t, err)
+		_, err = d.store.EndCall(ctx, m, store.Outcome{State: key})
+		require.NoError(t, err)
+		messages = append(messages, m)
+	}
+	at := time.Now()
+	require.NoError(t, d.store.RecordEvidence(ctx, d.store.Pool, []string{"email"},
+		event.Evidence{MessageID: messages[0].ID, Status: event.StatusDelivered, At: at},
+		event.Evidence{VendorID: "nobody's", Status: event.StatusDelivered, At: at},
+		event.Evidence{MessageID: "ms_of_another_system", Status: event.StatusDelivered, At: at},
+		event.Evidence{MessageID: messages[1].ID, Status: event.StatusAccepted, At: at},
+		event.Evidence{MessageID: messages[1].ID, Status: event.StatusOpened, At: at}))
+	for i, delivery := range []string{event.StatusDelivered, event.StatusOpened} {
+		m, err := d.store.Message(ctx, d.store.Pool, messages[i].ID)
+		require.NoError(t, err)
+		require.Equal(t, []string{store.MessageAccepted, delivery}, []string{m.State, m.Delivery})
+	}
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM message_evidence WHERE vendor_id = 'nobody''s'`), "it may be of a call under way")
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM outbox WHERE name = 'resume'`), "the journey that waits for a word is told once")
+}
+
 func TestRecordEvidence_OnlyMovesUp(t *testing.T) {
 	d := setup(t)
 	_, err := d.send()

@@ -2,8 +2,10 @@ package starter
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
@@ -21,11 +23,27 @@ type happening struct {
 	matched []int64  // debounced entries of other people that share a value
 }
 
+// said is what one event tells of its person.
+type said struct {
+	person event.Person
+	token  string
+	at     time.Time
+}
+
+// known is whose a delivery's last event was: most often its next one tells of the
+// same person, who then needn't be looked up again.
+type known struct {
+	said
+	contactID string
+	adopted   string // whose the token's earlier events have become
+}
+
 // storeEvents gives each event its contact and writes it. Events about codes that
 // aren't ours, and redemptions that are on record, are left out. Earlier events of
 // a visitor who turns out to be somebody come before the event that told it.
 func (b *batch) storeEvents(ctx context.Context, d store.Delivery, events []event.Event) ([]*happening, error) {
 	var happened []*happening
+	var last known
 	for i, e := range events {
 		if e.Type == "" {
 			return nil, &eventError{reason: "an event has no type", final: true}
@@ -40,12 +58,17 @@ func (b *batch) storeEvents(ctx context.Context, d store.Delivery, events []even
 			if err != nil {
 				return nil, err
 			}
+			last = known{} // who it was may be gone
 			continue
 		}
-		contactID, err := b.person(ctx, d, e)
-		if err != nil {
-			return nil, err
+		if told := (said{e.Person, e.Token, e.OccurredAt}); !reflect.DeepEqual(told, last.said) {
+			contactID, err := b.person(ctx, d, e)
+			if err != nil {
+				return nil, err
+			}
+			last = known{said: told, contactID: contactID}
 		}
+		contactID := last.contactID
 		h := &happening{code: strings.HasPrefix(e.Type, "code.")}
 		if h.code {
 			about, err := b.code(ctx, d, &e, contactID)
@@ -64,14 +87,17 @@ func (b *batch) storeEvents(ctx context.Context, d store.Delivery, events []even
 			ID: store.NewID(store.EventID), DeliveryID: d.ID, ReceivedAt: d.ReceivedAt, Ordinal: i, Connection: d.Connection, Type: e.Type,
 			ContactID: contactID, Token: e.Token, OccurredAt: e.OccurredAt, Fields: e.Fields,
 		}
-		adopted, err := b.adopt(ctx, h.event)
-		if err != nil {
-			return nil, err
+		if last.adopted != h.event.ContactID {
+			adopted, err := b.adopt(ctx, h.event)
+			if err != nil {
+				return nil, err
+			}
+			happened, last.adopted = append(happened, adopted...), h.event.ContactID
 		}
 		if err := b.Store.InsertEvent(ctx, b.tx, h.event); err != nil {
 			return nil, err
 		}
-		happened = append(append(happened, adopted...), h)
+		happened = append(happened, h)
 	}
 	return happened, nil
 }

@@ -123,6 +123,19 @@ func TestDispatch_LooksAgainAtAVisitorsEventsOnceTheVisitorIsKnown(t *testing.T)
 	require.Zero(t, one[int](w, `SELECT count(*) FROM event WHERE contact_id IS NULL`))
 }
 
+func TestDispatch_GivesEachEventOfAWebhookToItsPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, recovery)
+	visitor := cart("", "T1", 80)
+	visitor.Person = event.Person{}
+	w.happens(visitor, cart("anna@example.com", "T1", 80), cart("anna@example.com", "T1", 90), cart("anna@example.com", "T2", 90),
+		cart("ben@example.com", "T3", 80), cart("anna@example.com", "T1", 90), visitor)
+	require.Equal(t, []string{"anna", "anna", "anna", "anna", "ben", "anna", "anna"}, one[[]string](w, `SELECT array_agg(split_part(i.value_norm, '@', 1) ORDER BY e.ordinal)
+		FROM event e JOIN identity i ON i.contact_id = e.contact_id AND i.kind = 'email'`))
+	require.Equal(t, 2, one[int](w, `SELECT count(*) FROM contact`))
+	require.Equal(t, 2, w.journeys())
+}
+
 func TestDispatch_BuriesWhatCannotBeUnderstoodAndGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, recovery)

@@ -61,14 +61,15 @@ func (b *batch) takeEvidence(ctx context.Context, d store.Delivery, evidence []e
 	if len(evidence) == 0 {
 		return nil
 	}
-	connections := b.Sources.OfAccount(d.Connection)
+	for i := range evidence {
+		if evidence[i].At.IsZero() {
+			evidence[i].At = moment(d)
+		}
+	}
+	if err := b.Store.RecordEvidence(ctx, b.tx, b.Sources.OfAccount(d.Connection), evidence...); err != nil {
+		return err
+	}
 	for _, ev := range evidence {
-		if ev.At.IsZero() {
-			ev.At = moment(d)
-		}
-		if err := b.Store.RecordEvidence(ctx, b.tx, connections, ev); err != nil {
-			return err
-		}
 		if ev.Suppress == "" || ev.Address == "" {
 			continue
 		}
