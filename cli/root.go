@@ -115,7 +115,7 @@ which leaves both in .scrip.`,
 		{groupProject, []*cobra.Command{a.initCommand(), a.validateCommand(), a.applyCommand(), a.schemaCommand(), a.templateCommand()}},
 		{groupSystem, []*cobra.Command{a.campaignCommand(), a.journeyCommand(), a.whyCommand(), a.contactCommand(), a.codesCommand(), a.codeCommand(), a.eventCommand(),
 			a.messageCommand(), a.unknownCommand(), a.inboxCommand(), a.killSwitchCommand(), a.sendCommand(), a.doctorCommand()}},
-		{groupServe, []*cobra.Command{a.devCommand(), a.tryCommand(), a.starterCommand(), a.workerCommand(), a.codecCommand(), a.migrateCommand(), a.keyCommand(), a.healthzCommand()}},
+		{groupServe, []*cobra.Command{a.devCommand(), a.tryCommand(), a.serveCommand(), a.starterCommand(), a.workerCommand(), a.codecCommand(), a.migrateCommand(), a.keyCommand(), a.healthzCommand()}},
 	} {
 		for _, command := range group.commands {
 			command.GroupID = group.id

@@ -31,8 +31,7 @@ func (a *app) workerCommand() *cobra.Command {
 				})
 			}
 			defer stop(nil)
-			err = worker.Run(ctx, worker.Deps{Store: s.store, Config: s.config, Connections: s.connections, Temporal: s.temporal, Log: s.log, Observe: s.metrics,
-				Options: worker.OptionsOf(s.config.Worker)})
+			err = s.runWorker(ctx)
 			if cmd.Context().Err() != nil {
 				return nil // somebody asked it to end
 			}
@@ -41,4 +40,9 @@ func (a *app) workerCommand() *cobra.Command {
 			}
 			return err
 		}}
+}
+
+func (s *system) runWorker(ctx context.Context) error {
+	return worker.Run(ctx, worker.Deps{Store: s.store, Config: s.config, Connections: s.connections, Temporal: s.temporal, Log: s.log, Observe: s.metrics,
+		Options: worker.OptionsOf(s.config.Worker)})
 }

@@ -79,6 +79,7 @@ func (c *Client) Start(ctx context.Context, row store.OutboxRow) error {
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		EnableEagerStart:         true, // where a worker is in this process, its first task comes with the answer
 		StaticSummary:            fmt.Sprintf("%s v%d", journey.Campaign, journey.Version),
 		StaticDetails:            fmt.Sprintf("contact `%s`\n\n`scrip journey show %s`", journey.ContactID, journey.ID),
 		TypedSearchAttributes: temporal.NewSearchAttributes(attributeCampaign.ValueSet(journey.Campaign),

@@ -34,6 +34,8 @@ func Dial(address string, payloads *codec.Codec, logger *slog.Logger, metrics cl
 		return nil, fmt.Errorf("preparing Temporal's tracing: %w", err)
 	}
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, connection...)
+	// What a journey sends is small: packing it costs both sides more than sending it.
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	options.Logger = log.NewStructuredLogger(logger)
 	options.MetricsHandler = metrics
 	options.Interceptors = []interceptor.ClientInterceptor{tracing}

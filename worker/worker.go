@@ -20,14 +20,15 @@ import (
 
 // Options size a worker; zero fields have the defaults named.
 type Options struct {
-	// Activities bounds activities at once, and as many local ones: those inside
-	// workflow tasks, to which the first attempt of every send belongs. Default 64.
+	// Activities bounds activities at once, as many local ones (those inside workflow
+	// tasks, to which the first attempt of every send belongs), and twice as many
+	// workflow tasks. Default 64.
 	Activities int
 	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
 	// each; others are replayed when they wake. Default 256.
 	CachedJourneys int
 	// Pollers is how many requests for workflow tasks wait at Temporal, and as many for
-	// activities. Default 2.
+	// activities. Default 16.
 	Pollers int
 	// StepTimeout bounds one attempt of a step, longer than a vendor call and its
 	// report; default 30 s.
@@ -42,8 +43,10 @@ func New(c client.Client, hands *activities.Activities, o Options) worker.Worker
 	options := worker.Options{
 		MaxConcurrentActivityExecutionSize:      or(o.Activities, 64),
 		MaxConcurrentLocalActivityExecutionSize: or(o.Activities, 64),
-		MaxConcurrentWorkflowTaskPollers:        or(o.Pollers, 2),
-		MaxConcurrentActivityTaskPollers:        or(o.Pollers, 2),
+		// What is above this waits at Temporal, where another worker can take it.
+		MaxConcurrentWorkflowTaskExecutionSize: 2 * or(o.Activities, 64),
+		MaxConcurrentWorkflowTaskPollers:       or(o.Pollers, 16),
+		MaxConcurrentActivityTaskPollers:       or(o.Pollers, 16),
 		// An attempt under way may end after a stop signal.
 		WorkerStopTimeout: or(o.StepTimeout, workflows.StepTimeout),
 		Interceptors:      []interceptor.WorkerInterceptor{&panics{log: hands.Log}},
