@@ -259,7 +259,7 @@ func (u undisturbed) after(before []undisturbed, all []wire.Moment) []wire.Momen
 		own = max(own, alike(u.moments, other.moments))
 	}
 	return slices.DeleteFunc(slices.Clone(u.moments[own:]), func(at wire.Moment) bool {
-		return at.Process == world.Worker && slices.Contains(housekeeping, at.Does) &&
+		return at.Process != world.Starter && slices.Contains(housekeeping, at.Does) &&
 			slices.ContainsFunc(all, func(before wire.Moment) bool {
 				return before.Process == at.Process && before.Does == at.Does && before.After == at.After
 			})

@@ -23,10 +23,25 @@ func lanes() int { return proof.Size(4, 18) }
 // completes a task or writes of a message, everything but the worker. Where two
 // ways through a campaign begin alike, that part is struck once.
 func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
+	var held notes
+	held.strikes(t, lanes(), world.Options{Files: brief(t)}, chosenWays(), chosenCells)
+	held.tell(t, "a journey")
+}
+
+// TestPromise6_WhateverDiesWhereOneProcessIsAllTheEndIsTheSame strikes where starter and
+// worker are one process, which begins what it starts by itself: a journey's first
+// task comes with the answer to its start, and is lost with it.
+func TestPromise6_WhateverDiesWhereOneProcessIsAllTheEndIsTheSame(t *testing.T) {
+	var held notes
+	held.strikes(t, proof.Size(2, 9), world.Options{Files: brief(t), Served: 1}, waysThat(holdMost), servedCells)
+	held.tell(t, "a journey that its starter begins by itself")
+}
+
+// strikes meets the chosen cells of some ways, on so many worlds beside each other.
+func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Way, choose func([]cell) []cell) {
 	jobs := make(chan func(*testing.T, *lane))
 	go func() {
 		defer close(jobs)
-		ways := chosenWays()
 		dry := make([]undisturbed, len(ways))
 		done := make([]chan struct{}, len(ways))
 		for i, way := range ways {
@@ -40,20 +55,20 @@ func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
 			own := dry[i].after(campaigns[way.Campaign], all)
 			all = append(all, dry[i].moments...)
 			campaigns[way.Campaign] = append(campaigns[way.Campaign], dry[i])
-			chosen := chosenCells(cells(way, own))
+			chosen := choose(cells(way, own))
 			t.Logf("%s %s: %d moments of its own, %d strikes", way.Campaign, way.Name, len(own), len(chosen))
 			for _, c := range chosen {
 				jobs <- func(t *testing.T, l *lane) {
-					t.Run(c.name(), func(t *testing.T) { note(l.meet(t, c, dry[i])) })
+					t.Run(c.name(), func(t *testing.T) { n.note(l.meet(t, c, dry[i])) })
 				}
 			}
 		}
 	}()
 	t.Run("cells", func(t *testing.T) {
-		for range lanes() {
+		for range lanes {
 			t.Run("lane", func(t *testing.T) {
 				t.Parallel()
-				l := openLane(t, world.Options{Files: brief(t)})
+				l := openLane(t, o)
 				for job := range jobs {
 					job(t, l)
 				}
@@ -61,49 +76,55 @@ func TestPromise6_WhateverDiesWhenTheEndIsTheSame(t *testing.T) {
 			})
 		}
 	})
-	tell(t)
 }
 
-// noted are the results of all cells.
-var noted struct {
+// notes are the results of cells.
+type notes struct {
 	sync.Mutex
 	results []result
 }
 
-func note(r result) {
-	noted.Lock()
-	defer noted.Unlock()
-	noted.results = append(noted.results, r)
+func (n *notes) note(r result) {
+	n.Lock()
+	defer n.Unlock()
+	n.results = append(n.results, r)
 }
 
-func tell(t *testing.T) {
-	noted.Lock()
-	defer noted.Unlock()
+func (n *notes) tell(t *testing.T, of string) {
+	n.Lock()
+	defer n.Unlock()
 	struck := map[string][]result{}
-	for _, r := range noted.results {
+	for _, r := range n.results {
 		if r.struck {
 			struck[r.how] = append(struck[r.how], r)
 		}
 	}
 	for _, how := range hows {
 		begun := 0
-		for _, r := range noted.results {
+		for _, r := range n.results {
 			if r.how == how {
 				begun++
 			}
 		}
 		require.GreaterOrEqual(t, len(struck[how])*10, begun*9, "%s: at least nine of ten moments come again", how)
 		if !t.Failed() && begun > 0 {
-			proof.Found(t, proof.Finding{Promise: 6, Tried: how + " at a moment of a journey", Times: len(struck[how]), Found: summary(struck[how])})
+			proof.Found(t, proof.Finding{Promise: 6, Tried: how + " at a moment of " + of, Times: len(struck[how]), Found: summary(struck[how])})
 		}
 	}
 }
 
 // chosenWays are all of them, or the one that holds most.
 func chosenWays() []walk.Way {
-	return slices.DeleteFunc(slices.Clone(walk.Ways), func(w walk.Way) bool {
-		return !proof.Full() && (w.Campaign != "cart-recovery" || w.Name != "redeemed")
-	})
+	if proof.Full() {
+		return walk.Ways
+	}
+	return waysThat(holdMost)
+}
+
+func holdMost(way walk.Way) bool { return way.Campaign == "cart-recovery" && way.Name == "redeemed" }
+
+func waysThat(are func(walk.Way) bool) []walk.Way {
+	return slices.DeleteFunc(slices.Clone(walk.Ways), func(way walk.Way) bool { return !are(way) })
 }
 
 // chosenCells are all of them, or those in which most is at stake.
@@ -111,8 +132,7 @@ func chosenCells(all []cell) []cell {
 	if proof.Full() {
 		return all
 	}
-	short := map[string]bool{}
-	for _, c := range []cell{
+	return among(all, []cell{
 		{at: wire.Moment{Process: "starter", Does: "delivery,delivery_body,delivery_key,delivery_queue", After: true}, how: killProcess},
 		{at: wire.Moment{Process: "starter", Does: "campaign_entry,journey,match_key,outbox,pending_entry", After: true}, how: killServer},
 		{at: wire.Moment{Process: "starter", Does: "StartWorkflowExecution", After: true}, how: killProcess},
@@ -126,7 +146,29 @@ func chosenCells(all []cell) []cell {
 		{at: wire.Moment{Process: "worker", Does: "sendgrid/send", After: true}, how: killProcess},
 		{at: wire.Moment{Process: "worker", Does: "message", After: true}, how: killServer},
 		{at: wire.Moment{Process: "worker", Does: "RespondWorkflowTaskCompleted"}, how: killOthers},
-	} {
+	})
+}
+
+// servedCells are all of them, or those in which a start and what it begins may be
+// torn apart.
+func servedCells(all []cell) []cell {
+	if proof.Full() {
+		return all
+	}
+	return among(all, []cell{
+		{at: wire.Moment{Process: world.Serve, Does: "StartWorkflowExecution", After: true}, how: killProcess},
+		{at: wire.Moment{Process: world.Serve, Does: "StartWorkflowExecution", After: true}, how: cutWire},
+		{at: wire.Moment{Process: world.Serve, Does: "StartWorkflowExecution", After: true}, how: killServer},
+		{at: wire.Moment{Process: world.Serve, Does: "RespondWorkflowTaskCompleted"}, how: killProcess},
+		{at: wire.Moment{Process: world.Serve, Does: "assignment,code", After: true}, how: killProcess},
+		{at: wire.Moment{Process: world.Serve, Does: "sendgrid/send", After: true}, how: killProcess},
+	})
+}
+
+// among leaves of all cells those that are named, each at the first such moment.
+func among(all, named []cell) []cell {
+	short := map[string]bool{}
+	for _, c := range named {
 		c.at.Nth = 1
 		short[c.how+c.at.String()] = true
 	}

@@ -29,7 +29,7 @@ func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
 	t.Parallel()
 	people := proof.Size(12, 300)
 	// An hour is long: what people do in time has to stay in time.
-	w := world.Open(t, world.Options{Hour: proof.Size(1*time.Second, 5*time.Second), Starters: 2, Workers: 3, Patience: proof.Size(4*time.Minute, 40*time.Minute)})
+	w := world.Open(t, world.Options{Hour: proof.Size(1*time.Second, 5*time.Second), Starters: 1, Workers: 2, Served: 1, Patience: proof.Size(4*time.Minute, 40*time.Minute)})
 	w.Pause = proof.Size(100*time.Millisecond, time.Second)
 	ctx, end := context.WithCancel(t.Context())
 	l := &lane{World: w, desk: w.OpenDesk(ctx)}

@@ -40,7 +40,7 @@ func (f *front) starter() string {
 	defer w.mu.Unlock()
 	var running []string
 	for _, name := range w.names() {
-		if s := w.processes[name]; s.role == Starter && s.process != nil {
+		if s := w.processes[name]; s.role != Worker && s.process != nil {
 			running = append(running, s.listen)
 		}
 	}

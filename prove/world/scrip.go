@@ -84,6 +84,7 @@ var quick = []string{"SCRIP_WORKER_CALL_TIMEOUT=3s", "SCRIP_WORKER_REPORT_TIMEOU
 const (
 	Starter = "starter"
 	Worker  = "worker"
+	Serve   = "serve" // both in one process
 )
 
 // Add makes a further process of a binary, its wires and its environment, and gives

@@ -33,6 +33,7 @@ import (
 type Options struct {
 	Hour              time.Duration     // how long an hour takes
 	Starters, Workers int               // processes of each; default 1
+	Served            int               // processes that are both; if any, there are only as many others as is said
 	Forgetful         bool              // Temporal keeps nothing when it is killed
 	Files             map[string]string // added to the project, in place of files of the same name
 	Environment       []string          // added to the processes', NAME=value
@@ -79,7 +80,9 @@ func Open(t testing.TB, o Options) *World {
 	if o.Hour == 0 {
 		o.Hour = 500 * time.Millisecond
 	}
-	o.Starters, o.Workers = max(o.Starters, 1), max(o.Workers, 1)
+	if o.Served == 0 {
+		o.Starters, o.Workers = max(o.Starters, 1), max(o.Workers, 1)
+	}
 	o.Patience = Patience(cmp.Or(o.Patience, 3*time.Minute))
 	if o.Binary == "" {
 		o.Binary = Binary(t)
@@ -107,6 +110,9 @@ func Open(t testing.TB, o Options) *World {
 	}
 	for range o.Workers {
 		w.Add(t, Worker, o.Binary)
+	}
+	for range o.Served {
+		w.Add(t, Serve, o.Binary)
 	}
 	for _, name := range w.Names() {
 		require.NoError(t, w.Start(name))
