@@ -40,7 +40,7 @@ type site struct {
 	client              client.Client
 	environment         []string
 
-	server, starter, worker *process.Process // server is Temporal's
+	server, starter, worker *process.Process // server is Temporal's; worker is nil where the starter is both
 	postgresPID             int
 
 	mails sync.Map // by the address: chan mail
@@ -74,7 +74,23 @@ connections:
     base_url: ${SCRIP_SANDBOX_URL}/sendgrid
 `
 
+// openSite runs a starter and a worker.
 func openSite(t testing.TB, files map[string]string) *site {
+	s := prepareSite(t, files)
+	s.starter, s.worker = s.run("starter"), s.run("worker")
+	s.scrip("apply", "--yes")
+	return s
+}
+
+// openServed runs the one process that is both.
+func openServed(t testing.TB, files map[string]string) *site {
+	s := prepareSite(t, files)
+	s.starter = s.run("serve")
+	s.scrip("apply", "--yes")
+	return s
+}
+
+func prepareSite(t testing.TB, files map[string]string) *site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "scrip-bench-")
 	require.NoError(t, err)
@@ -102,7 +118,7 @@ func openSite(t testing.TB, files map[string]string) *site {
 	s.secrets, err = sandbox.LoadSecrets(filepath.Join(dir, "sandbox"))
 	require.NoError(t, err)
 	s.base = "http://" + freeAddress(t)
-	vendors, err := sandbox.New(sandbox.Options{PublicURL: s.base, Secrets: s.secrets, Dir: filepath.Join(dir, "sandbox"), Delay: 100 * time.Millisecond,
+	vendors, err := sandbox.New(sandbox.Options{PublicURL: s.base, Secrets: s.secrets, Dir: filepath.Join(dir, "sandbox"), Delay: 100 * time.Millisecond, Gather: time.Second, // SendGrid gathers events for up to half a minute
 		HookURL: func(connection, topic string) string {
 			return strings.TrimSuffix(s.base+"/hooks/"+connection+"/"+topic, "/")
 		}})
@@ -125,8 +141,6 @@ func openSite(t testing.TB, files map[string]string) *site {
 	t.Cleanup(s.Close)
 	s.scrip("migrate")
 	s.environment = append(s.environment, "SCRIP_API_KEY="+s.scrip("key", "create", "bench", "--scope", store.ScopeAdmin), "SCRIP_URL="+s.base)
-	s.starter, s.worker = s.run("starter"), s.run("worker")
-	s.scrip("apply", "--yes")
 	return s
 }
 

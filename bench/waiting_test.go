@@ -10,8 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"scrip.dev/scrip/dev/sandbox"
+	"scrip.dev/scrip/workflows"
 )
 
 var waitingJourneys = flag.Int("waiting", 100_000, "how many journeys wait at most")
@@ -63,7 +67,7 @@ func BenchmarkWaiting(b *testing.B) {
 	write(b, results...)
 }
 
-// enter lets people enter until so many journeys wait.
+// enter lets people enter until so many journeys wait, and nothing else is to be done.
 func (s *site) enter(waiting int) {
 	ctx := context.Background()
 	count := func() (n int) {
@@ -84,7 +88,15 @@ func (s *site) enter(waiting int) {
 		})
 	}
 	posting.Wait()
-	for deadline := time.Now().Add(2 * time.Hour); count() < waiting; time.Sleep(time.Second) {
+	for deadline := time.Now().Add(2 * time.Hour); count() < waiting || s.backlog() > 0; time.Sleep(time.Second) {
 		require.True(s, time.Now().Before(deadline) && !s.Failed(), "the journeys don't start")
 	}
+}
+
+// backlog is how many workflow tasks wait for a worker.
+func (s *site) backlog() int64 {
+	answer, err := s.client.WorkflowService().DescribeTaskQueue(context.Background(), &workflowservice.DescribeTaskQueueRequest{Namespace: "default",
+		TaskQueue: &taskqueue.TaskQueue{Name: workflows.TaskQueue}, TaskQueueType: enums.TASK_QUEUE_TYPE_WORKFLOW, ReportStats: true})
+	require.NoError(s, err)
+	return answer.GetStats().GetApproximateBacklogCount()
 }
