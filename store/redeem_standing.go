@@ -62,11 +62,11 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 
 func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
 	if capsOf(st.doc).any() {
-		useLock := ""
 		if lock {
-			useLock = " FOR NO KEY UPDATE OF u"
+			// By itself: what is read after it was waited for is what is true then.
+			batch.Queue(`SELECT 1 FROM coupon_use WHERE coupon_id = $1 FOR NO KEY UPDATE`, st.code.couponID)
 		}
-		batch.Queue(couponUses+useLock, st.code.couponID).QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
+		batch.Queue(couponUses, st.code.couponID).QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
 	}
 	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE id = $1`, st.code.couponID).QueryRow(func(row pgx.Row) (err error) {
 		if st.coupon, err = scanCoupon(row); err == nil {
