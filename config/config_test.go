@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -224,4 +226,37 @@ func TestCompose_SaysWhatAStrangeFileShouldHaveBeen(t *testing.T) {
 	require.NoError(t, err)
 	_, problems := c.Compose(map[string]string{"campaign.yaml": "campaign: x"})
 	require.ErrorContains(t, problems.Err(), "campaign.yaml:1:1: not a file of a project")
+}
+
+// A document that gives another default than the program has would be believed.
+func TestLoad_HasTheDefaultsThatTheDocumentGives(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/configuration.md")
+	require.NoError(t, err)
+	var yaml strings.Builder
+	section, given := "", 0
+	table, _, _ := strings.Cut(string(text), "### Connections")
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| `?([^|`]*)`? \\|").FindAllStringSubmatch(table, -1) {
+		of, name, within := strings.Cut(row[1], ".")
+		if !within {
+			of, name = "", row[1]
+		}
+		if of != section && within {
+			fmt.Fprintf(&yaml, "%s:\n", of)
+		}
+		section = of
+		if value := row[2]; value != "" && !regexp.MustCompile("^(none|the |http:)").MatchString(value) {
+			fmt.Fprintf(&yaml, "%*s%s: %s\n", 2*strings.Count(row[1], "."), "", name, value)
+			given++
+		}
+	}
+	require.Equal(t, 16, given, yaml.String())
+	usual, err := project(t, "", nil)
+	require.NoError(t, err)
+	documented, err := project(t, yaml.String(), nil)
+	require.NoError(t, err, yaml.String())
+	values := func(c *config.Config) []any {
+		return []any{c.Project, c.TimeZone, c.Currency, c.Listen, c.MaxConnections, c.Worker, c.KeepBodies, c.ClockHour, c.QuietHours}
+	}
+	require.Equal(t, values(usual), values(documented))
 }

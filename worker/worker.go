@@ -18,20 +18,21 @@ import (
 	"scrip.dev/scrip/workflows"
 )
 
-// Options size a worker; zero fields have the defaults named.
+// Options size a worker, as the settings of a project do (OptionsOf); zero fields
+// leave the SDK's.
 type Options struct {
 	// Activities bounds activities at once, as many local ones (those inside workflow
 	// tasks, to which the first attempt of every send belongs), and twice as many
-	// workflow tasks. Default 64.
+	// workflow tasks.
 	Activities int
 	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
-	// each; others are replayed when they wake. Default 256.
+	// each; others are replayed when they wake.
 	CachedJourneys int
 	// Pollers is how many requests for workflow tasks wait at Temporal, and as many for
-	// activities. Default 16.
+	// activities.
 	Pollers int
 	// StepTimeout bounds one attempt of a step, longer than a vendor call and its
-	// report; default 30 s.
+	// report; zero leaves the journey's own (workflows.StepTimeout).
 	StepTimeout time.Duration
 	// Deployment and Build turn worker versioning on where both are set.
 	Deployment, Build string
@@ -39,16 +40,18 @@ type Options struct {
 
 // New makes a worker for journeys and upkeep. It is started by the caller.
 func New(c client.Client, hands *activities.Activities, o Options) worker.Worker {
-	worker.SetStickyWorkflowCacheSize(or(o.CachedJourneys, 256))
+	if o.CachedJourneys > 0 {
+		worker.SetStickyWorkflowCacheSize(o.CachedJourneys)
+	}
 	options := worker.Options{
-		MaxConcurrentActivityExecutionSize:      or(o.Activities, 64),
-		MaxConcurrentLocalActivityExecutionSize: or(o.Activities, 64),
+		MaxConcurrentActivityExecutionSize:      o.Activities,
+		MaxConcurrentLocalActivityExecutionSize: o.Activities,
 		// What is above this waits at Temporal, where another worker can take it.
-		MaxConcurrentWorkflowTaskExecutionSize: 2 * or(o.Activities, 64),
-		MaxConcurrentWorkflowTaskPollers:       or(o.Pollers, 16),
-		MaxConcurrentActivityTaskPollers:       or(o.Pollers, 16),
+		MaxConcurrentWorkflowTaskExecutionSize: 2 * o.Activities,
+		MaxConcurrentWorkflowTaskPollers:       o.Pollers,
+		MaxConcurrentActivityTaskPollers:       o.Pollers,
 		// An attempt under way may end after a stop signal.
-		WorkerStopTimeout: or(o.StepTimeout, workflows.StepTimeout),
+		WorkerStopTimeout: o.StepTimeout,
 		Interceptors:      []interceptor.WorkerInterceptor{&panics{log: hands.Log}},
 	}
 	if o.StepTimeout > 0 {
@@ -99,11 +102,4 @@ func (e Executions) Running(ctx context.Context, campaign, journey string) (bool
 		return false, err
 	}
 	return answer.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
-}
-
-func or[N int | time.Duration](n, fallback N) N {
-	if n > 0 {
-		return n
-	}
-	return fallback
 }

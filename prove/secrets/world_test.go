@@ -203,7 +203,7 @@ func (w *world) run(dir string, c *config.Config) {
 	hands := worker.Hands(worker.Deps{Store: w.store, Config: c, Connections: connections, Temporal: working, Log: log, Observe: workerMetrics})
 	hands.Connections = panicking{hands.Connections, w.vendors}
 	require.NoError(w, worker.Schedule(ctx, working, time.Second))
-	workers := worker.New(working, hands, worker.Options{})
+	workers := worker.New(working, hands, worker.OptionsOf(c.Worker))
 	require.NoError(w, workers.Start())
 	workerHealth := freeAddress(w.T)
 	serve("the worker's metrics", func() error {
