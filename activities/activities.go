@@ -5,6 +5,7 @@ package activities
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"scrip.dev/scrip/campaign"
@@ -23,6 +24,7 @@ type Activities struct {
 	Observe     Observer
 
 	templates templates
+	underWay  sync.WaitGroup // steps
 }
 
 // Connections is what the activities know of the configured accounts. An empty

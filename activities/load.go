@@ -90,6 +90,8 @@ func (a *Activities) zone(s *scene) *time.Location {
 // perform loads the scene of a step that changes something, holds it while its
 // campaign is paused, and keeps what is private out of the error.
 func (a *Activities) perform(ctx context.Context, doing string, step Step, do func(*scene) (Result, error)) (Result, error) {
+	a.underWay.Add(1)
+	defer a.underWay.Done()
 	s, err := a.load(ctx, step)
 	if err != nil {
 		return Result{}, a.wrap(ctx, doing, step, err)
@@ -105,6 +107,19 @@ func (a *Activities) perform(ctx context.Context, doing string, step Step, do fu
 		return Result{}, a.wrap(ctx, doing, step, err)
 	}
 	return result, nil
+}
+
+// AwaitSteps returns when no step is under way any more, at the latest when the last
+// vendor call must have ended. Temporal's own stop doesn't wait for steps that took longer
+// than they may inside a workflow task, and an answer that nobody hears leaves its message
+// unknown. It is no method, as those are activities.
+func AwaitSteps(a *Activities) {
+	done := make(chan struct{})
+	go func() { a.underWay.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(a.limits().Attempt()):
+	}
 }
 
 // held is the result of a step that waits for somebody to mend or release it.

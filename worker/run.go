@@ -2,11 +2,14 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
 
 	"scrip.dev/scrip/activities"
 	"scrip.dev/scrip/campaign"
@@ -64,21 +67,54 @@ func Hands(d Deps) *activities.Activities {
 // Run does journeys' work until ctx ends, then lets what is under way finish. It
 // waits for Temporal to be there.
 func Run(ctx context.Context, d Deps) error {
-	if err := Await(ctx, d.Temporal, d.Log); err != nil {
+	hands := Hands(d)
+	w, err := start(ctx, d, hands)
+	if err != nil {
 		return err
 	}
+	<-ctx.Done()
+	w.Stop()
+	activities.AwaitSteps(hands)
+	return nil
+}
+
+// start starts a worker. A server that answers may still have its database to wait for.
+func start(ctx context.Context, d Deps, hands *activities.Activities) (worker.Worker, error) {
 	every := d.Upkeep
 	if every == 0 {
 		every = workflows.MaintenanceEvery
 	}
-	if err := Schedule(ctx, d.Temporal, every); err != nil {
-		return err
+	for {
+		if err := Await(ctx, d.Temporal, d.Log); err != nil {
+			return nil, err
+		}
+		err := Schedule(ctx, d.Temporal, every)
+		if err == nil {
+			w := New(d.Temporal, hands, d.Options)
+			if err = w.Start(); err == nil {
+				return w, nil
+			}
+			err = fmt.Errorf("starting the worker: %w", err)
+		}
+		if ctx.Err() != nil || final(err) {
+			return nil, err
+		}
+		d.Log.WarnContext(ctx, "Temporal answers but can't be worked for yet; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
-	w := New(d.Temporal, Hands(d), d.Options)
-	if err := w.Start(); err != nil {
-		return fmt.Errorf("starting the worker: %w", err)
-	}
-	<-ctx.Done()
-	w.Stop()
-	return nil
+}
+
+// final says whether Temporal would answer the same again.
+func final(err error) bool {
+	var (
+		noNamespace *serviceerror.NamespaceNotFound
+		notFound    *serviceerror.NotFound
+		denied      *serviceerror.PermissionDenied
+		invalid     *serviceerror.InvalidArgument
+		unknown     *serviceerror.Unimplemented
+	)
+	return errors.As(err, &noNamespace) || errors.As(err, &notFound) || errors.As(err, &denied) || errors.As(err, &invalid) || errors.As(err, &unknown)
 }

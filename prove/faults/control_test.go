@@ -64,6 +64,18 @@ func TestControl_AReleaseThatDecidesOtherwiseIsMissed(t *testing.T) {
 	})
 }
 
+func TestControl_AWorkerThatLeavesItsVendorUnheardIsMissed(t *testing.T) {
+	t.Parallel()
+	control.Miss(t, control.Safeguard{
+		Name:    "waiting for calls that take longer than a workflow task",
+		File:    "worker/run.go",
+		Old:     "	activities.AwaitSteps(hands)\n",
+		New:     "",
+		Package: "./prove/faults", Proof: "TestPromise4_AWorkerThatIsToldToStopHearsItsVendorOut",
+		Says: "nobody heard what the vendor said", Env: impatient,
+	})
+}
+
 func TestControl_AClaimOfEachAttemptIsMissed(t *testing.T) {
 	t.Parallel()
 	control.Miss(t, control.Safeguard{
