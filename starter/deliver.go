@@ -198,8 +198,10 @@ func (v *delivery) deliverLane(ctx context.Context, lane string, rows []store.Ou
 	return result
 }
 
+// deliver tells Temporal one thing. It isn't cut short when the process is told to end:
+// the first task of a journey can come with the answer, and would be lost.
 func (v *delivery) deliver(ctx context.Context, row store.OutboxRow) error {
-	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliverTimeout)
 	defer cancel()
 	switch row.Kind {
 	case store.OutboxStart:

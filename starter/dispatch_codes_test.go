@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +103,25 @@ func TestDispatch_AnOrderThatIsTakenBackTellsOfEachOfItsCodes(t *testing.T) {
 	require.Zero(t, one[int](w, `SELECT count(*) FROM redemption WHERE state = 'redeemed'`))
 	require.Contains(t, w.told(ben), event.CodeRolledBack)
 	require.Contains(t, w.told(anna), event.CodeRolledBack)
+}
+
+// A shop tells of a guest's order by the code in it and the checkout alone.
+func TestDispatch_WhoeverHoldsTheCodeInACheckoutIsWhoTheCheckoutIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "campaign: holding\ntrigger: {event: contact.opted_in}\nexit: [{event: order.created, as: bought}]\nsteps: [{wait: 1h}]\n")
+	file, problems := parseCoupon("coupon: gift\ndiscount: {percentage: 10}\ncodes: {list: true}\n")
+	require.NotNil(t, file, problems)
+	_, err := w.store.ApplyCoupon(t.Context(), w.store.Pool, file)
+	require.NoError(t, err)
+	_, err = w.store.ImportCodes(t.Context(), store.ImportCodes{Coupon: "gift", Format: "lines"}, strings.NewReader("AAAA"), nil)
+	require.NoError(t, err)
+	journey, code := w.give("anna@example.com", "gift")
+	w.happens(event.Event{Type: event.CodeRedeemed, OccurredAt: noon, Token: "T1", Code: code, Order: paid("7", "90")},
+		event.Event{Type: event.OrderCreated, OccurredAt: noon, Token: "T1", Fields: map[string]any{"checkout_token": "T1", "order_id": "7"}})
+	require.Zero(t, one[int](w, `SELECT count(*) FROM event WHERE contact_id IS NULL`))
+	told := w.temporal.rows()
+	require.Contains(t, string(told[len(told)-1].Payload), `"rules": ["exit.0"]`, "her journey hears of the order")
+	require.Equal(t, journey, told[len(told)-1].JourneyID)
 }
 
 func TestDispatch_ACodesEventsConcernOnlyTheJourneysThatHoldIt(t *testing.T) {

@@ -79,8 +79,9 @@ func (b *batch) storeEvents(ctx context.Context, d store.Delivery, events []even
 				continue
 			}
 			h.holders = about.journeys
-			if contactID == "" {
+			if contactID == "" && about.contact != "" {
 				contactID = about.contact
+				last = known{} // its token tells of somebody from now on
 			}
 		}
 		h.event = &store.StoredEvent{
