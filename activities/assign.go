@@ -70,17 +70,21 @@ func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
 		return err
 	}
 	if offer.ExternalID != "" {
-		return a.issueUnder(ctx, offer, code)
+		return a.issueUnder(ctx, a.Store.Pool, offer, code)
 	}
-	return a.Store.OneAtATime(ctx, "issue:"+code.Coupon, func() error {
-		if offer, err = a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Project.Zone); err != nil {
+	ran, err := a.Store.OneAtATime(ctx, "issue:"+code.Coupon, func(tx *store.Tx) error {
+		if offer, err = a.Store.Offer(ctx, tx, code.Coupon, a.Project.Zone); err != nil {
 			return err
 		}
-		return a.issueUnder(ctx, offer, code)
+		return a.issueUnder(ctx, tx, offer, code)
 	})
+	if err == nil && !ran {
+		return again(ErrorChanged, "the coupon's discount is being made", 500*time.Millisecond)
+	}
+	return err
 }
 
-func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code *store.Assignment) error {
+func (a *Activities) issueUnder(ctx context.Context, q store.Querier, offer store.ShopOffer, code *store.Assignment) error {
 	issuer, ok := a.Connections.Issuer(offer.Connection)
 	if !ok {
 		return again(ErrorShop, "the coupon's shop connection is not configured", time.Minute)
@@ -92,16 +96,16 @@ func (a *Activities) issueUnder(ctx context.Context, offer store.ShopOffer, code
 	}
 	if errors.Is(err, integrations.ErrOfferGone) {
 		// Somebody deleted the discount in the shop: the next attempt makes another.
-		return errors.Join(err, a.Store.SetCouponDiscount(ctx, offer, ""))
+		return errors.Join(err, a.Store.SetCouponDiscount(ctx, a.Store.Pool, offer, ""))
 	}
 	if err != nil {
 		return err
 	}
 	code.Issuing = false
-	if err := a.Store.MarkIssued(ctx, code.ID, externalID); err != nil || offer.ExternalID != "" {
+	if err := a.Store.MarkIssued(ctx, q, code.ID, externalID); err != nil || offer.ExternalID != "" {
 		return err
 	}
-	return a.Store.SetCouponDiscount(ctx, offer, externalID)
+	return a.Store.SetCouponDiscount(ctx, q, offer, externalID)
 }
 
 // Withdraw makes this journey's code of a coupon unusable, here and in its shop.

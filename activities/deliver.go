@@ -19,9 +19,7 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 	if err != nil {
 		var broken *renderError
 		if errors.As(err, &broken) {
-			a.Log.WarnContext(ctx, "a template can't be rendered; mend it and apply, or resume the journey", "journey", s.Journey,
-				"step", s.ID, "template", m.Template, "error", broken)
-			return held(RenderError), nil
+			return a.unrendered(ctx, s, m, broken)
 		}
 		return Result{}, err
 	}
@@ -35,6 +33,24 @@ func (a *Activities) deliver(ctx context.Context, s *scene, m store.Message, out
 		return Result{}, again(ErrorChanged, reason, 100*time.Millisecond)
 	}
 	return a.call(ctx, s, begun, outlet, rendered)
+}
+
+// unrendered holds a message until its template is mended. The journey is parked before
+// the last look at the template: whoever mends it later finds the journey to resume.
+func (a *Activities) unrendered(ctx context.Context, s *scene, m store.Message, broken *renderError) (Result, error) {
+	if err := a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, RenderError); err != nil {
+		return Result{}, err
+	}
+	newest, err := a.Store.TemplateNo(ctx, a.Store.Pool, m.Template)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Result{}, err
+	}
+	if newest != m.TemplateVersion {
+		return Result{}, again(ErrorChanged, "the template was mended", 0)
+	}
+	a.Log.WarnContext(ctx, "a template can't be rendered; mend it and apply, or resume the journey", "journey", s.Journey,
+		"step", s.ID, "template", m.Template, "error", broken)
+	return held(RenderError), nil
 }
 
 // begin opens the attempt in one transaction with the last look at the gate; the

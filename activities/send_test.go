@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -526,6 +527,25 @@ func TestSend_ParksATemplateThatCannotBeRendered(t *testing.T) {
 	result, err = d.send()
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)
+}
+
+// Whoever mends a template resumes the journeys that are parked on it by then.
+func TestSend_ATemplateThatIsMendedWhileItIsRenderedIsTriedAgain(t *testing.T) {
+	d := setup(t)
+	broken := func(no int) {
+		d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', $1, $2, $3)`, no,
+			map[string]string{"email.html": "---\nsubject: Hello\nlayout: none\n---\n<p>{{ contact.shoe_size.left }}</p>"}, fmt.Sprint(no))
+		d.exec(`UPDATE template SET version_no = $1`, no)
+	}
+	broken(2)
+	d.exec(`CREATE FUNCTION mend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE template SET version_no = 1; RETURN NEW; END $$`)
+	d.exec(`CREATE TRIGGER mend BEFORE INSERT ON assignment FOR EACH ROW EXECUTE FUNCTION mend()`) // after the first look, before the last
+	_, err := d.send()
+	require.Equal(t, activities.ErrorChanged, d.retried(err))
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE state = 'running'`))
 }
 
 func TestSend_ParksATemplateThatWantsTooMuchAndTheWorkerLivesOn(t *testing.T) {

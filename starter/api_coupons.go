@@ -169,7 +169,7 @@ func (a *api) issue(ctx context.Context, code store.Assignment) error {
 	if err != nil {
 		return vendorProblem(err)
 	}
-	return a.Store.MarkIssued(ctx, code.ID, externalID)
+	return a.Store.MarkIssued(ctx, a.Store.Pool, code.ID, externalID)
 }
 
 // vendorProblem tells of a vendor's refusal without its words.

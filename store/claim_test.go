@@ -179,7 +179,7 @@ func TestClaim_KeepsAShopsCodeAsIssuingUntilTheShopHasIt(t *testing.T) {
 	c.apply("coupon: gift\ndiscount: {percentage: 10}\ncodes: {shop: \"X-########\", connection: shop}\n")
 	made := c.claimed(0, "gift")
 	require.True(t, made.Issuing)
-	require.NoError(t, c.MarkIssued(c.ctx, made.ID, "gid://code/1"))
+	require.NoError(t, c.MarkIssued(c.ctx, c.Pool, made.ID, "gid://code/1"))
 	again := c.claimed(0, "gift")
 	require.False(t, again.Issuing)
 	require.Equal(t, made.Code, again.Code)

@@ -68,8 +68,8 @@ func queueExpose(batch *pgx.Batch, assignmentID int64) {
 
 // MarkIssued records that the shop has the code; externalID is the shop's id of
 // the discount that it is under.
-func (s *Store) MarkIssued(ctx context.Context, assignmentID int64, externalID string) error {
-	_, err := s.Pool.Exec(ctx, `UPDATE code c SET state = CASE c.state WHEN 'issuing' THEN 'ready' ELSE c.state END, external_id = $2
+func (s *Store) MarkIssued(ctx context.Context, q Querier, assignmentID int64, externalID string) error {
+	_, err := q.Exec(ctx, `UPDATE code c SET state = CASE c.state WHEN 'issuing' THEN 'ready' ELSE c.state END, external_id = $2
 		FROM assignment a WHERE a.id = $1 AND c.batch_id = a.batch_id AND c.pos = a.pos`, assignmentID, externalID)
 	if err != nil {
 		return fmt.Errorf("recording that a code was issued: %w", err)

@@ -86,10 +86,22 @@ func (s *Store) Coupon(ctx context.Context, q Querier, name string) (*CouponRow,
 	return c, nil
 }
 
+// Whoever uses a code keeps its coupon's document as it is until the transaction ends,
+// and whoever changes the document waits for the uses under way: they are counted by
+// what the document bounds. Many uses don't wait for each other.
+const (
+	keepDocument   = `SELECT pg_advisory_xact_lock_shared(hashtext('scrip.coupon'), $1::bigint::int)`
+	changeDocument = `SELECT pg_advisory_xact_lock(hashtext('scrip.coupon'), id::int) FROM coupon WHERE name = $1 AND sha256 <> $2`
+)
+
 // lockCoupon keeps claims, imports and returns of a coupon out until the
 // transaction ends. Every transaction takes its coupon's lock before it touches
-// assignments and batches; that order keeps them from deadlocking.
+// assignments and batches; that order keeps them from deadlocking. Before it comes
+// keepDocument, as a code of the coupon may be used in the same transaction.
 func lockCoupon(ctx context.Context, q Querier, id int64) (*CouponRow, error) {
+	if err := laterOne(ctx, q, "keeping a coupon as it is", keepDocument, id); err != nil {
+		return nil, err
+	}
 	c, err := scanCoupon(q.QueryRow(ctx, `SELECT `+couponColumns+` FROM coupon WHERE id = $1 FOR NO KEY UPDATE OF coupon`, id))
 	if err != nil {
 		return nil, fmt.Errorf("locking a coupon: %w", err)
@@ -144,6 +156,9 @@ func (s *Store) ApplyCoupon(ctx context.Context, q Querier, doc *campaign.Coupon
 }
 
 func (s *Store) changeCoupon(ctx context.Context, q Querier, doc *campaign.Coupon, sum []byte) (id int64, changed bool, err error) {
+	if _, err := q.Exec(ctx, changeDocument, doc.Name, sum); err != nil {
+		return 0, false, err
+	}
 	var pool, realm string
 	var inUse, same bool
 	err = q.QueryRow(ctx, `SELECT id, pool, realm, sha256 = $2,
@@ -199,8 +214,8 @@ func shareCode(ctx context.Context, q Querier, couponID int64, doc *campaign.Cou
 // SetCouponDiscount records the discount in the shop under which the coupon's next
 // codes are made; with "" the next code makes one. It does nothing where the coupon
 // has changed, or has another discount, since the offer was read.
-func (s *Store) SetCouponDiscount(ctx context.Context, offer ShopOffer, externalID string) error {
-	_, err := s.Pool.Exec(ctx, `UPDATE coupon SET external_id = $2 WHERE name = $1 AND external_id = $3 AND sha256 = $4`,
+func (s *Store) SetCouponDiscount(ctx context.Context, q Querier, offer ShopOffer, externalID string) error {
+	_, err := q.Exec(ctx, `UPDATE coupon SET external_id = $2 WHERE name = $1 AND external_id = $3 AND sha256 = $4`,
 		offer.Coupon, externalID, offer.ExternalID, offer.sum)
 	if err != nil {
 		return fmt.Errorf("recording the discount of coupon %s: %w", offer.Coupon, err)

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -147,6 +148,22 @@ func TestApplyCoupon_KeepsTheKindOfAPoolInUse(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrPoolChanged)
 }
 
+func TestOneAtATime_NobodyWaitsWithAConnection(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	other := c.open()
+	ran, err := c.OneAtATime(c.ctx, "issue:gift", func(tx *store.Tx) error {
+		ran, err := other.OneAtATime(c.ctx, "issue:gift", func(*store.Tx) error { return errors.New("two at once") })
+		require.False(t, ran)
+		require.NoError(t, err)
+		ran, err = other.OneAtATime(c.ctx, "issue:other", func(*store.Tx) error { return nil })
+		require.True(t, ran)
+		return err
+	})
+	require.True(t, ran)
+	require.NoError(t, err)
+}
+
 func TestApplyCoupon_RefusesTheCodeOfAnotherCoupon(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)
@@ -208,20 +225,20 @@ func TestSetCouponDiscount_HoldsUntilTheCouponChanges(t *testing.T) {
 	c.apply(fmt.Sprintf(gift, 10))
 	first := offer()
 	require.Empty(t, first.ExternalID, "the first code makes the discount")
-	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/1"))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, first, "gid://discount/1"))
 	require.Equal(t, "gid://discount/1", offer().ExternalID)
-	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/2"))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, first, "gid://discount/2"))
 	require.Equal(t, "gid://discount/1", offer().ExternalID, "another one that was made meanwhile doesn't stand in its place")
 
 	old := offer()
 	c.apply(fmt.Sprintf(gift, 20))
 	changed := offer()
 	require.Empty(t, changed.ExternalID, "new terms want a new discount")
-	require.NoError(t, c.SetCouponDiscount(c.ctx, first, "gid://discount/3"))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, first, "gid://discount/3"))
 	require.Empty(t, offer().ExternalID, "a discount with the old terms is not the new one's")
-	require.NoError(t, c.SetCouponDiscount(c.ctx, changed, "gid://discount/4"))
-	require.NoError(t, c.SetCouponDiscount(c.ctx, old, ""))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, changed, "gid://discount/4"))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, old, ""))
 	require.Equal(t, "gid://discount/4", offer().ExternalID)
-	require.NoError(t, c.SetCouponDiscount(c.ctx, offer(), ""))
+	require.NoError(t, c.SetCouponDiscount(c.ctx, c.Pool, offer(), ""))
 	require.Empty(t, offer().ExternalID, "it was deleted in the shop: the next code makes another")
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,20 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 	if st.doc, err = couponDocument(code.sum, code.source); err != nil {
 		return nil, fmt.Errorf("loading a coupon: %w", err)
 	}
+	err = st.read(ctx, q, use, lock)
+	if err == nil && !bytes.Equal(st.coupon.sum, code.sum) {
+		// The coupon was applied anew while this use waited for it. With the lock its
+		// document stays what it is now.
+		st.doc = st.coupon.Doc
+		err = st.read(ctx, q, use, lock)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading how a code stands: %w", err)
+	}
+	return st, st.readContactUses(ctx, q)
+}
+
+func (st *standing) read(ctx context.Context, q Querier, use Use, lock bool) error {
 	batch := &pgx.Batch{}
 	st.readCoupon(batch, lock)
 	st.readCounts(batch, use)
@@ -47,20 +62,18 @@ func (s *Store) standing(ctx context.Context, q Querier, among among, use Use, l
 	if use.OrderKey != "" {
 		st.readOrder(batch, use.OrderKey)
 	}
-	if err := q.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("reading how a code stands: %w", err)
+	if err := q.SendBatch(ctx, batch).Close(); err != nil || st.singleUse() {
+		return err
 	}
-	if !st.singleUse() {
-		holder := &pgx.Batch{} // whose claim of it this is, the buyer's present id says
-		st.readHolder(holder)
-		if err := q.SendBatch(ctx, holder).Close(); err != nil {
-			return nil, fmt.Errorf("reading how a code stands: %w", err)
-		}
-	}
-	return st, st.readContactUses(ctx, q)
+	holder := &pgx.Batch{} // whose claim of it this is, the buyer's present id says
+	st.readHolder(holder)
+	return q.SendBatch(ctx, holder).Close()
 }
 
 func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
+	if lock {
+		batch.Queue(keepDocument, st.code.couponID)
+	}
 	if capsOf(st.doc).any() {
 		if lock {
 			// By itself: what is read after it was waited for is what is true then.
@@ -69,9 +82,7 @@ func (st *standing) readCoupon(batch *pgx.Batch, lock bool) {
 		batch.Queue(couponUses, st.code.couponID).QueryRow(func(row pgx.Row) error { return row.Scan(&st.uses, &st.spent, &st.limitTold) })
 	}
 	batch.Queue(`SELECT `+couponColumns+` FROM coupon WHERE id = $1`, st.code.couponID).QueryRow(func(row pgx.Row) (err error) {
-		if st.coupon, err = scanCoupon(row); err == nil {
-			st.coupon.Doc = st.doc // the one by whose bounds was locked
-		}
+		st.coupon, err = scanCoupon(row)
 		return err
 	})
 }

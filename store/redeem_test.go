@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/store"
 )
@@ -123,7 +124,7 @@ func TestRedeem_CountsUnderACapWhatCameBeforeIt(t *testing.T) {
 	with("limits: {total: 40}\n")
 	n, _ = uses()
 	require.EqualValues(t, 28, n)
-	// One that began before there was a cap, and is committed now.
+	// One by a process of an earlier build, for which no cap waits.
 	_, err := c.Pool.Exec(c.ctx, `INSERT INTO coupon_use_part SELECT id, 1, 1, 10 FROM coupon`)
 	require.NoError(t, err)
 	require.Equal(t, 11, redeem(30))
@@ -134,6 +135,84 @@ func TestRedeem_CountsUnderACapWhatCameBeforeIt(t *testing.T) {
 	require.Equal(t, 1, redeem(3))
 	n, spent = uses()
 	require.Equal(t, []any{int64(46), "460"}, []any{n, spent})
+}
+
+// meets runs first, holds its transaction open until then is done or waits for it, and
+// asserts that it waits. It gives what then comes to.
+func (c *codes) meets(first func(tx *store.Tx), then func() error) error {
+	c.Helper()
+	done := make(chan error, 1)
+	require.NoError(c, c.InTx(c.ctx, func(tx *store.Tx) error {
+		first(tx)
+		go func() { done <- then() }()
+		require.Eventually(c, func() bool {
+			return len(done) > 0 || c.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+		}, time.Minute, 10*time.Millisecond, "one of the two to wait")
+		require.Empty(c, done, "it doesn't wait for what is under way")
+		return nil
+	}))
+	return <-done
+}
+
+func TestRedeem_ACapThatComesWaitsForTheUsesUnderWay(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n")
+	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 2}\n"))
+	err := c.meets(func(tx *store.Tx) {
+		for i := range 2 {
+			_, _, err := c.RecordRedemption(c.ctx, tx, use("ALL10", fmt.Sprint(i), 100))
+			require.NoError(t, err)
+		}
+	}, func() error {
+		return c.InTx(c.ctx, func(tx *store.Tx) error {
+			_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
+			return err
+		})
+	})
+	require.NoError(t, err)
+	_, err = c.Redeem(c.ctx, use("ALL10", "3", 100))
+	requireRefused(t, store.ReasonLimitReached, err)
+	c.journeys(1)
+	require.Equal(t, store.ClaimEmpty, c.claim(0, "all").Status, "nobody is given what a shop would refuse")
+}
+
+func TestRedeem_AUseThatWaitedForACapToGoIsCountedWithoutIt(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 1}\n")
+	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
+	require.NoError(t, err)
+	require.Equal(t, 1, c.raised(event.LimitReached))
+	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n"))
+	err = c.meets(func(tx *store.Tx) {
+		_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
+		require.NoError(t, err)
+	}, func() error {
+		_, _, err := c.RecordRedemption(c.ctx, c.Pool, use("ALL10", "2", 100))
+		return err
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, c.raised(event.LimitReached))
+	c.journeys(1)
+	require.Equal(t, "ALL10", c.claimed(0, "all").Code, "there is no limit any more")
+}
+
+func TestRedeem_AUseThatWaitedForACapToComeIsBoundByIt(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n")
+	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
+	require.NoError(t, err)
+	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 1}\n"))
+	err = c.meets(func(tx *store.Tx) {
+		_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
+		require.NoError(t, err)
+	}, func() error {
+		_, err := c.Redeem(c.ctx, use("ALL10", "2", 100))
+		return err
+	})
+	requireRefused(t, store.ReasonLimitReached, err)
 }
 
 func TestRedeem_UsesASingleCodeOnceAndRepeatsTheAnswer(t *testing.T) {

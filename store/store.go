@@ -119,12 +119,17 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// OneAtATime runs do while no other process runs one under the same name.
-func (s *Store) OneAtATime(ctx context.Context, name string, do func() error) error {
-	return s.InTx(ctx, func(tx *Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
-			return fmt.Errorf("waiting for a turn: %w", err)
+// OneAtATime runs do unless somebody else is running one under the same name; ran is
+// false then. Nobody waits with a connection that others need.
+func (s *Store) OneAtATime(ctx context.Context, name string, do func(*Tx) error) (ran bool, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`, name).Scan(&ran); err != nil {
+			return fmt.Errorf("asking for a turn: %w", err)
 		}
-		return do()
+		if !ran {
+			return nil
+		}
+		return do(tx)
 	})
+	return ran, err
 }

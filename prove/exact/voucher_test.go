@@ -179,7 +179,7 @@ func TestControl_ATakenCodeIsLookedUpInTheShop(t *testing.T) {
 func TestControl_LaterCodesOfACouponAreAddedToItsDiscount(t *testing.T) {
 	control.Miss(t, control.Safeguard{
 		Name: "noting the discount that a coupon's first code made", File: "activities/assign.go",
-		Old:     "	return a.Store.SetCouponDiscount(ctx, offer, externalID)\n",
+		Old:     "	return a.Store.SetCouponDiscount(ctx, q, offer, externalID)\n",
 		New:     "	return nil\n",
 		Package: "./prove/exact", Proof: "TestPromise3_WhateverTheShopAnswersACodeIsMadeThereOnce", Says: "the coupon to have its discount", Env: impatient,
 	})
