@@ -57,32 +57,57 @@ func (s *Store) RestartForgotten(ctx context.Context, age time.Duration) (int, e
 	return int(tag.RowsAffected()), nil
 }
 
+// How much of what is no longer kept goes at once, and how long a round takes at most.
+const (
+	dropBatch = 5000
+	dropTime  = 10 * time.Second
+)
+
 // DropOld empties vendors' payloads older than keep, drops what only makes
 // redelivery harmless after ninety days, answers of idempotent requests after two
-// days, and prepares the partitions of the months to come.
+// days, and prepares the partitions of the months to come. It gives how many rows it
+// emptied and dropped; what there is no time for is left to the next round.
 func (s *Store) DropOld(ctx context.Context, keep time.Duration) (int, error) {
-	dropped := 0
-	statements := []struct {
-		sql  string
-		args []any
-	}{
-		{`UPDATE delivery d SET body = NULL, meta = NULL FROM (
-			SELECT id, received_at FROM delivery WHERE received_at < now() - $1::interval AND body IS NOT NULL LIMIT 5000) old
-			WHERE d.id = old.id AND d.received_at = old.received_at`, []any{keep}},
-		{`DELETE FROM delivery_body WHERE received_at < now() - interval '7 days'`, nil},
-		{`DELETE FROM delivery_key WHERE ctid IN (SELECT ctid FROM delivery_key WHERE received_at < now() - interval '90 days' LIMIT 5000)`, nil},
-		{`DELETE FROM idempotency_key WHERE at < now() - interval '2 days'`, nil},
-		{`DELETE FROM hold WHERE until < now() - interval '1 day'`, nil},
-		{`DELETE FROM message_evidence WHERE at < now() - interval '2 days'`, nil},
-	}
-	for _, statement := range statements {
-		tag, err := s.Pool.Exec(ctx, statement.sql, statement.args...)
-		if err != nil {
-			return dropped, fmt.Errorf("dropping what is no longer kept: %w", err)
+	total, until := 0, time.Now().Add(dropTime)
+	for _, drop := range []func(context.Context) (dropped, seen int, err error){
+		func(ctx context.Context) (int, int, error) { return s.emptyOld(ctx, keep) },
+		s.drop(`delivery_body`, `received_at < now() - interval '7 days'`),
+		s.drop(`delivery_key`, `received_at < now() - interval '90 days'`),
+		s.drop(`idempotency_key`, `at < now() - interval '2 days'`),
+		s.drop(`hold`, `until < now() - interval '1 day'`),
+		s.drop(`message_evidence`, `at < now() - interval '2 days'`),
+	} {
+		for more := true; more; {
+			dropped, seen, err := drop(ctx)
+			if err != nil {
+				return total, fmt.Errorf("dropping what is no longer kept: %w", err)
+			}
+			total, more = total+dropped, seen == dropBatch && time.Now().Before(until)
 		}
-		dropped += int(tag.RowsAffected())
 	}
-	return dropped, s.preparePartitions(ctx, time.Now())
+	return total, s.preparePartitions(ctx, time.Now())
+}
+
+// drop deletes a batch of a table's rows.
+func (s *Store) drop(table, where string) func(context.Context) (int, int, error) {
+	return func(ctx context.Context) (int, int, error) {
+		tag, err := s.Pool.Exec(ctx, `DELETE FROM `+table+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+table+` WHERE `+where+` LIMIT $1))`, dropBatch)
+		return int(tag.RowsAffected()), int(tag.RowsAffected()), err
+	}
+}
+
+// emptyOld empties a batch of payloads. It goes through the deliveries in their order
+// and remembers how far it came: those that are empty are many more.
+func (s *Store) emptyOld(ctx context.Context, keep time.Duration) (emptied, seen int, err error) {
+	err = s.Pool.QueryRow(ctx, `WITH next AS MATERIALIZED (
+			SELECT id, received_at, body IS NOT NULL OR meta IS NOT NULL AS kept FROM delivery
+			WHERE id > (SELECT coalesce((SELECT (value->>'after')::bigint FROM setting WHERE name = 'emptied'), 0)) ORDER BY id LIMIT $2),
+		old AS (SELECT * FROM next WHERE id < coalesce((SELECT min(id) FROM next WHERE received_at >= now() - $1::interval), 9223372036854775807)),
+		emptied AS (UPDATE delivery d SET body = NULL, meta = NULL FROM old WHERE d.id = old.id AND d.received_at = old.received_at AND old.kept RETURNING 1),
+		noted AS (INSERT INTO setting (name, value) SELECT 'emptied', jsonb_build_object('after', max(id)) FROM old HAVING count(*) > 0
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value)
+		SELECT (SELECT count(*) FROM emptied), (SELECT count(*) FROM old)`, keep, dropBatch).Scan(&emptied, &seen)
+	return emptied, seen, err
 }
 
 // preparePartitions makes the delivery partitions of the next two months. The

@@ -258,7 +258,9 @@ const events = `[
   {"event":"spamreport","email":"anna@example.com","timestamp":1766310006,"sg_event_id":"e7","scrip_message":"msg_1"},
   {"event":"group_unsubscribe","email":"anna@example.com","timestamp":1766310007,"sg_event_id":"e8","scrip_message":"msg_1"},
   {"event":"dropped","reason":"Unsubscribed Address","email":"anna@example.com","timestamp":1766310009,"sg_event_id":"e10","scrip_message":"msg_6"},
-  {"event":"something_new","email":"anna@example.com","timestamp":1766310008,"sg_event_id":"e9"}
+  {"event":"something_new","email":"anna@example.com","timestamp":1766310008,"sg_event_id":"e9"},
+  {"event":"delivered","email":"ben@example.com","timestamp":1766310010,"sg_event_id":"e11","sg_message_id":"another-systems.1"},
+  {"event":"bounce","status":"5.1.1","email":"anna@example.com","timestamp":1766310011,"sg_event_id":"e12","sg_message_id":"another-systems.2"}
 ]` + "\r\n"
 
 func TestEvents_KeepTheContract(t *testing.T) {
@@ -291,6 +293,7 @@ func TestEvents_TellWhatBecameOfEachMessage(t *testing.T) {
 		gone(event.Evidence{MessageID: "msg_1", Status: event.StatusComplained, At: at(6)}),
 		gone(event.Evidence{MessageID: "msg_1", Status: event.StatusUnsubscribed, At: at(7)}),
 		gone(event.Evidence{MessageID: "msg_6", Status: event.StatusUnsubscribed, Reason: "unsubscribed_address", At: at(9)}),
+		gone(event.Evidence{Status: event.StatusBounced, Reason: "5.1.1", At: at(11)}),
 	}, batch.Evidence)
 	require.Len(t, batch.Events, 1)
 	require.Equal(t, event.ContactOptedOut, batch.Events[0].Type)

@@ -83,7 +83,8 @@ type wireEvent struct {
 
 // Normalise turns each event into evidence about its message, and unsubscribes
 // into events too. SendGrid often sends an event twice; within a webhook the
-// second is left out.
+// second is left out. Of mails that another system sends over the same account only
+// what closes an address counts.
 func (e *Events) Normalise(d integrations.Delivery) (event.Batch, error) {
 	var wired []wireEvent
 	body := bytes.TrimSpace(d.Body)
@@ -107,9 +108,14 @@ func (e *Events) Normalise(d integrations.Delivery) (event.Batch, error) {
 
 func (w wireEvent) addTo(batch *event.Batch, d integrations.Delivery) {
 	at := w.at(d)
-	if status, suppress, known := w.outcome(); known {
-		evidence := event.Evidence{MessageID: w.Message, VendorID: vendorID(w.VendorID), Status: status, Reason: w.code(), At: at}
-		if suppress && w.Email != "" {
+	status, suppress, known := w.outcome()
+	suppress = suppress && w.Email != ""
+	if known && (suppress || w.Message != "") {
+		evidence := event.Evidence{MessageID: w.Message, Status: status, Reason: w.code(), At: at}
+		if w.Message != "" {
+			evidence.VendorID = vendorID(w.VendorID)
+		}
+		if suppress {
 			evidence.Suppress, evidence.Address = event.ChannelEmail, w.Email
 		}
 		batch.Evidence = append(batch.Evidence, evidence)
