@@ -53,9 +53,24 @@ type ApplyOptions struct {
 // Apply makes the database hold what the folder holds, in one transaction, and
 // tells what that changes. A document that stands there already makes no new
 // version. Journeys that wait for a template to be mended go on.
-func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) ([]Change, error) {
-	var changes []Change
-	err := s.InTx(ctx, func(tx *Tx) error {
+func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) (changes []Change, err error) {
+	for range applyTries {
+		// Whoever uses codes of several of the coupons takes them in another order.
+		if changes, err = s.applyOnce(ctx, f, o); !IsConflict(err) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("applying the project: %w", err)
+	}
+	return changes, nil
+}
+
+// applyTries is how often an apply begins anew where it stands in somebody's way.
+const applyTries = 5
+
+func (s *Store) applyOnce(ctx context.Context, f Folder, o ApplyOptions) (changes []Change, err error) {
+	err = s.InTx(ctx, func(tx *Tx) error {
 		// One apply at a time; the number is only a name for that.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('scrip.apply'))`); err != nil {
 			return err
@@ -77,10 +92,10 @@ func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) ([]Change, 
 		}
 		return Audit(ctx, tx, o.Actor, "project.apply", "project", map[string]any{"changes": changedNames(changes)})
 	})
-	if err != nil && !errors.Is(err, errDryRun) {
-		return nil, fmt.Errorf("applying the project: %w", err)
+	if errors.Is(err, errDryRun) {
+		err = nil
 	}
-	return changes, nil
+	return changes, err
 }
 
 // errDryRun rolls the transaction back once the changes are known.

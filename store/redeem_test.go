@@ -145,13 +145,19 @@ func (c *codes) meets(first func(tx *store.Tx), then func() error) error {
 	require.NoError(c, c.InTx(c.ctx, func(tx *store.Tx) error {
 		first(tx)
 		go func() { done <- then() }()
-		require.Eventually(c, func() bool {
-			return len(done) > 0 || c.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
-		}, time.Minute, 10*time.Millisecond, "one of the two to wait")
-		require.Empty(c, done, "it doesn't wait for what is under way")
+		c.somebodyWaits(done)
 		return nil
 	}))
 	return <-done
+}
+
+// somebodyWaits returns when what sends to done waits for a lock.
+func (c *codes) somebodyWaits(done chan error) {
+	c.Helper()
+	require.Eventually(c, func() bool {
+		return len(done) > 0 || c.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+	}, time.Minute, 10*time.Millisecond, "one of the two to wait")
+	require.Empty(c, done, "it doesn't wait for what is under way")
 }
 
 func TestRedeem_ACapThatComesWaitsForTheUsesUnderWay(t *testing.T) {
@@ -196,6 +202,31 @@ func TestRedeem_AUseThatWaitedForACapToGoIsCountedWithoutIt(t *testing.T) {
 	require.Equal(t, 1, c.raised(event.LimitReached))
 	c.journeys(1)
 	require.Equal(t, "ALL10", c.claimed(0, "all").Code, "there is no limit any more")
+}
+
+func TestRedeem_UsesAndAnApplyThatMeetInACircleBothSucceed(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	offers := func(percent int) string {
+		return fmt.Sprintf("coupon: one\ndiscount: {percentage: %[1]d}\ncodes: {shared: ONE10}\n---\ncoupon: two\ndiscount: {percentage: %[1]d}\ncodes: {shared: TWO10}\n", percent)
+	}
+	c.apply(offers(10))
+	changed, _ := campaign.Parse("coupon.yaml", []byte(offers(20)))
+	done := make(chan error, 1)
+	require.NoError(t, c.InTx(c.ctx, func(tx *store.Tx) error {
+		_, _, err := c.RecordRedemption(c.ctx, tx, use("TWO10", "1", 100))
+		require.NoError(t, err)
+		go func() {
+			_, err := c.Apply(c.ctx, store.Folder{Coupons: changed.Coupons}, store.ApplyOptions{Actor: "test"})
+			done <- err
+		}()
+		c.somebodyWaits(done) // with the first coupon, for the second
+		_, _, err = c.RecordRedemption(c.ctx, tx, use("ONE10", "1", 100))
+		return err
+	}))
+	require.NoError(t, <-done)
+	require.Equal(t, 2, c.count(`SELECT count(*) FROM coupon WHERE source LIKE '%percentage: 20%'`))
+	require.Equal(t, 2, c.count(`SELECT count(*) FROM redemption`))
 }
 
 func TestRedeem_AUseThatWaitedForACapToComeIsBoundByIt(t *testing.T) {
