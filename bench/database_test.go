@@ -48,11 +48,17 @@ func (d *database) exec(statement string, args ...any) {
 // list makes a coupon with so many codes, of which some were given before.
 func (d *database) list(name string, codes, given int) {
 	d.Helper()
-	file, problems := campaign.Parse("bench.yaml", fmt.Appendf(nil, "coupon: %s\ndiscount: {percentage: 10}\ncodes: {list: true}\non_empty: skip\n", name))
+	d.offer(name, "")
+	fill(d, d.Store, name, codes, given)
+}
+
+// offer applies a coupon of a list, with further lines.
+func (d *database) offer(name, more string) {
+	d.Helper()
+	file, problems := campaign.Parse("bench.yaml", fmt.Appendf(nil, "coupon: %s\ndiscount: {percentage: 10}\ncodes: {list: true}\non_empty: skip\n%s", name, more))
 	require.NoError(d, problems.Err())
 	_, err := d.ApplyCoupon(context.Background(), d.Pool, file.Coupons[0])
 	require.NoError(d, err)
-	fill(d, d.Store, name, codes, given)
 }
 
 // fill gives a coupon so many codes, its name and a number each, of which some were
