@@ -188,7 +188,7 @@ func (v *delivery) deliverLane(ctx context.Context, lane string, rows []store.Ou
 			continue
 		default:
 			if ctx.Err() == nil {
-				v.Log.WarnContext(ctx, "Temporal can't be reached; the outbox waits", "error", err)
+				v.Log.WarnContext(ctx, "Temporal takes nothing; the outbox waits", "error", err)
 				result.away = true
 			}
 			return result

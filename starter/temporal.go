@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -117,6 +118,9 @@ func classify(doing string, err error) error {
 		return nil
 	case errors.As(err, &notFound):
 		return fmt.Errorf("%s: %w", doing, ErrGone)
+	case errors.As(err, &invalid) && strings.Contains(invalid.Message, "search attribute"):
+		// The namespace lacks them, or doesn't know them yet: no journey's fault.
+		return fmt.Errorf("%s: %s; `scrip doctor` says which search attributes are missing", doing, invalid.Message)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%s: %w: %s", doing, ErrRefused, invalid.Message)
 	}
