@@ -314,3 +314,15 @@ func TestKey_WorksOnTheDatabaseItself(t *testing.T) {
 	require.Contains(t, sh.scrip("campaign", "list").err, "was revoked")
 	require.Equal(t, 1, sh.scrip("key", "create", "x", "--scope", "everything").code)
 }
+
+func TestServe_SaysWhyItCouldNot(t *testing.T) {
+	t.Parallel()
+	sh := running(t)
+	sh.env["TEMPORAL_ADDRESS"] = "127.0.0.1:9" // where nobody answers: the worker waits
+	taken := strings.TrimPrefix(sh.env["SCRIP_URL"], "http://")
+	for _, half := range []string{"starter", "serve"} {
+		r := sh.scrip(half, "--listen", taken)
+		require.Equal(t, 1, r.code, half)
+		require.Contains(t, r.err, "address already in use", half)
+	}
+}

@@ -11,7 +11,7 @@ import (
 
 func (a *app) migrateCommand() *cobra.Command {
 	return &cobra.Command{Use: "migrate", Short: "Bring the database's schema up to date", Args: noArgs,
-		Long: "The starter and the worker do so by themselves when they start; one process at a time.",
+		Long: "Starter, worker and serve do so by themselves when they start; one process at a time.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.migrate(cmd.Context()) }}
 }
 

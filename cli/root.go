@@ -1,6 +1,6 @@
 // Package cli is the scrip command: one file a noun. Commands that look at or
 // change the running system talk to its API; those that are the system
-// (starter, worker, migrate) and key create use the database.
+// (starter, worker, serve, migrate) and key create use the database.
 package cli
 
 import (

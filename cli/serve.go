@@ -28,7 +28,7 @@ func (a *app) serve(ctx context.Context, s *system, listen string) error {
 	err := a.runStarter(ctx, s, listen)
 	endWorker()
 	running.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return err

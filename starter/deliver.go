@@ -49,7 +49,7 @@ func newDelivery(d *Dispatcher, lease store.Lease) *delivery {
 func (v *delivery) run(ctx context.Context) {
 	defer func() {
 		// What is not acknowledged in time is delivered again by the next one.
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), deliverTimeout)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*deliverTimeout)
 		defer cancel()
 		for len(v.busy) > 0 {
 			v.settle(ending, v.collect(<-v.done))
@@ -181,7 +181,7 @@ func (v *delivery) deliverLane(ctx context.Context, lane string, rows []store.Ou
 		case errors.Is(err, ErrGone):
 			v.Metrics.Outbox.WithLabelValues(row.Kind, "gone").Inc()
 		case errors.Is(err, ErrRefused):
-			v.refused(ctx, row, err)
+			v.refused(context.WithoutCancel(ctx), row, err) // the row goes
 		case errors.Is(err, ErrHeld):
 			held[row.JourneyID] = true
 			v.hold(ctx, row, err)

@@ -10,6 +10,8 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"scrip.dev/scrip/activities"
 	"scrip.dev/scrip/campaign"
@@ -114,7 +116,7 @@ func final(err error) bool {
 		notFound    *serviceerror.NotFound
 		denied      *serviceerror.PermissionDenied
 		invalid     *serviceerror.InvalidArgument
-		unknown     *serviceerror.Unimplemented
+		unsupported *serviceerror.Unimplemented
 	)
-	return errors.As(err, &noNamespace) || errors.As(err, &notFound) || errors.As(err, &denied) || errors.As(err, &invalid) || errors.As(err, &unknown)
+	return errors.As(err, &noNamespace) || errors.As(err, &notFound) || errors.As(err, &denied) || errors.As(err, &invalid) || errors.As(err, &unsupported) || status.Code(err) == codes.Unauthenticated
 }
