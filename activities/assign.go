@@ -58,54 +58,24 @@ func (a *Activities) claim(ctx context.Context, s *scene, doc campaign.AssignDoc
 	}
 }
 
-// issue makes a claimed code exist in its shop. The code string is the key there:
-// asking again finds it. A coupon's first code makes its discount, so first codes
-// go one after the other.
+// issue makes a claimed code exist in its shop.
 func (a *Activities) issue(ctx context.Context, code *store.Assignment) error {
-	if !code.Issuing {
-		return nil
-	}
-	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Project.Zone)
-	if err != nil {
-		return err
-	}
-	if offer.ExternalID != "" {
-		return a.issueUnder(ctx, a.Store.Pool, offer, code)
-	}
-	ran, err := a.Store.OneAtATime(ctx, "issue:"+code.Coupon, func(tx *store.Tx) error {
-		if offer, err = a.Store.Offer(ctx, tx, code.Coupon, a.Project.Zone); err != nil {
-			return err
+	err := a.Store.IssueCode(ctx, code, a.Project.Zone, func(offer store.ShopOffer) (string, error) {
+		issuer, ok := a.Connections.Issuer(offer.Connection)
+		if !ok {
+			return "", again(ErrorShop, "the coupon's shop connection is not configured", time.Minute)
 		}
-		return a.issueUnder(ctx, tx, offer, code)
+		externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
+		if err != nil && integrations.ClassOf(err) == integrations.Invalid {
+			a.Log.ErrorContext(ctx, "the shop refuses to make a code; look at the coupon's discount", "coupon", code.Coupon, "error", err)
+			return "", again(ErrorShop, "the shop refuses the code; the log says why", time.Minute)
+		}
+		return externalID, err
 	})
-	if err == nil && !ran {
-		return again(ErrorChanged, "the coupon's discount is being made", 500*time.Millisecond)
+	if errors.Is(err, store.ErrBeingIssued) {
+		return again(ErrorChanged, err.Error(), 500*time.Millisecond)
 	}
 	return err
-}
-
-func (a *Activities) issueUnder(ctx context.Context, q store.Querier, offer store.ShopOffer, code *store.Assignment) error {
-	issuer, ok := a.Connections.Issuer(offer.Connection)
-	if !ok {
-		return again(ErrorShop, "the coupon's shop connection is not configured", time.Minute)
-	}
-	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
-	if err != nil && integrations.ClassOf(err) == integrations.Invalid {
-		a.Log.ErrorContext(ctx, "the shop refuses to make a code; look at the coupon's discount", "coupon", code.Coupon, "error", err)
-		return again(ErrorShop, "the shop refuses the code; the log says why", time.Minute)
-	}
-	if errors.Is(err, integrations.ErrOfferGone) {
-		// Somebody deleted the discount in the shop: the next attempt makes another.
-		return errors.Join(err, a.Store.SetCouponDiscount(ctx, a.Store.Pool, offer, ""))
-	}
-	if err != nil {
-		return err
-	}
-	code.Issuing = false
-	if err := a.Store.MarkIssued(ctx, q, code.ID, externalID); err != nil || offer.ExternalID != "" {
-		return err
-	}
-	return a.Store.SetCouponDiscount(ctx, q, offer, externalID)
 }
 
 // Withdraw makes this journey's code of a coupon unusable, here and in its shop.

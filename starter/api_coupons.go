@@ -152,24 +152,26 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
+// issueWithin is how long a request waits while somebody makes its coupon's discount.
+const issueWithin = 10 * time.Second
+
 // issue makes a code exist in its shop before anybody sees it.
 func (a *api) issue(ctx context.Context, code store.Assignment) error {
-	if !code.Issuing {
-		return nil
+	for deadline := time.Now().Add(issueWithin); ; {
+		err := a.Store.IssueCode(ctx, &code, a.Config.Zone(), func(offer store.ShopOffer) (string, error) {
+			issuer, err := a.Connections.Issuer(offer.Connection)
+			if err != nil {
+				return "", err
+			}
+			return issuer.Issue(ctx, offer.Offer, code.Code)
+		})
+		if !errors.Is(err, store.ErrBeingIssued) {
+			return vendorProblem(err)
+		}
+		if time.Now().After(deadline) || !pause(ctx, 100*time.Millisecond) {
+			return problem(http.StatusBadGateway, "vendor_unavailable", "%s in the shop; ask again in a moment with the same key", err)
+		}
 	}
-	offer, err := a.Store.Offer(ctx, a.Store.Pool, code.Coupon, a.Config.Zone())
-	if err != nil {
-		return err
-	}
-	issuer, err := a.Connections.Issuer(offer.Connection)
-	if err != nil {
-		return err
-	}
-	externalID, err := issuer.Issue(ctx, offer.Offer, code.Code)
-	if err != nil {
-		return vendorProblem(err)
-	}
-	return a.Store.MarkIssued(ctx, a.Store.Pool, code.ID, externalID)
 }
 
 // vendorProblem tells of a vendor's refusal without its words.
