@@ -441,6 +441,15 @@ func TestMaintain_DropsAllOldPayloadsAndLooksAtEachOnce(t *testing.T) {
 	d.exec(`UPDATE delivery SET body = 'put back' WHERE body IS NULL`)
 	d.exec(`UPDATE delivery SET received_at = now() - interval '61 minutes' WHERE body = 'new'`)
 	require.Equal(t, 2, round().Dropped, "the two that were left, and none that was emptied before")
+
+	// The database's clock was a year ahead; the last one still waits for the dispatcher.
+	d.exec(`INSERT INTO delivery (received_at, connection, topic, body) VALUES (now() + interval '1 year', 'shop', 't', 'ahead'), (now() - interval '2 hours', 'shop', 't', 'old')`)
+	d.exec(`WITH waiting AS (INSERT INTO delivery (received_at, connection, topic, body) VALUES (now() - interval '2 hours', 'shop', 't', 'waiting') RETURNING id, received_at)
+		INSERT INTO delivery_queue (delivery_id, received_at) SELECT id, received_at FROM waiting`)
+	require.Equal(t, 2, round().Dropped)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM delivery WHERE body = 'waiting'`))
+	d.exec(`DELETE FROM delivery_queue`)
+	require.Equal(t, 1, round().Dropped)
 }
 
 // shopDouble is a shop that remembers what it was asked to withdraw.

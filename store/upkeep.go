@@ -58,8 +58,10 @@ func (s *Store) RestartForgotten(ctx context.Context, age time.Duration) (int, e
 }
 
 // How much of what is no longer kept goes at once, and how long a round takes at most.
+// The first stands in the statements' text: a plan for any number expects a tenth of the
+// table.
 const (
-	dropBatch = 5000
+	dropBatch = "5000"
 	dropTime  = 10 * time.Second
 )
 
@@ -82,7 +84,7 @@ func (s *Store) DropOld(ctx context.Context, keep time.Duration) (int, error) {
 			if err != nil {
 				return total, fmt.Errorf("dropping what is no longer kept: %w", err)
 			}
-			total, more = total+dropped, seen == dropBatch && time.Now().Before(until)
+			total, more = total+dropped, seen > 0 && time.Now().Before(until)
 		}
 	}
 	return total, s.preparePartitions(ctx, time.Now())
@@ -91,22 +93,27 @@ func (s *Store) DropOld(ctx context.Context, keep time.Duration) (int, error) {
 // drop deletes a batch of a table's rows.
 func (s *Store) drop(table, where string) func(context.Context) (int, int, error) {
 	return func(ctx context.Context) (int, int, error) {
-		tag, err := s.Pool.Exec(ctx, `DELETE FROM `+table+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+table+` WHERE `+where+` LIMIT $1))`, dropBatch)
+		tag, err := s.Pool.Exec(ctx, `DELETE FROM `+table+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+table+` WHERE `+where+` LIMIT `+dropBatch+`)) AND `+where)
 		return int(tag.RowsAffected()), int(tag.RowsAffected()), err
 	}
 }
 
 // emptyOld empties a batch of payloads. It goes through the deliveries in their order
-// and remembers how far it came: those that are empty are many more.
+// and remembers how far it came, as those that are empty are many more. It stops at one
+// that is still kept, or still stands before the dispatcher; one from the future, when
+// the clock was wrong, is as old as its neighbours.
 func (s *Store) emptyOld(ctx context.Context, keep time.Duration) (emptied, seen int, err error) {
-	err = s.Pool.QueryRow(ctx, `WITH next AS MATERIALIZED (
+	err = s.Pool.QueryRow(ctx, `WITH came AS MATERIALIZED (SELECT coalesce((SELECT (value->>'after')::bigint FROM setting WHERE name = 'emptied'), 0) AS far),
+		next AS MATERIALIZED (
 			SELECT id, received_at, body IS NOT NULL OR meta IS NOT NULL AS kept FROM delivery
-			WHERE id > (SELECT coalesce((SELECT (value->>'after')::bigint FROM setting WHERE name = 'emptied'), 0)) ORDER BY id LIMIT $2),
-		old AS (SELECT * FROM next WHERE id < coalesce((SELECT min(id) FROM next WHERE received_at >= now() - $1::interval), 9223372036854775807)),
+			WHERE id > (SELECT far FROM came) ORDER BY id LIMIT `+dropBatch+`),
+		old AS MATERIALIZED (SELECT * FROM next WHERE id < least(
+			(SELECT min(id) FROM next WHERE received_at BETWEEN now() - $1::interval AND now()),
+			(SELECT min(delivery_id) FROM delivery_queue WHERE delivery_id > (SELECT far FROM came)), 9223372036854775807)),
 		emptied AS (UPDATE delivery d SET body = NULL, meta = NULL FROM old WHERE d.id = old.id AND d.received_at = old.received_at AND old.kept RETURNING 1),
 		noted AS (INSERT INTO setting (name, value) SELECT 'emptied', jsonb_build_object('after', max(id)) FROM old HAVING count(*) > 0
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value)
-		SELECT (SELECT count(*) FROM emptied), (SELECT count(*) FROM old)`, keep, dropBatch).Scan(&emptied, &seen)
+		SELECT (SELECT count(*) FROM emptied), (SELECT count(*) FROM old)`, keep).Scan(&emptied, &seen)
 	return emptied, seen, err
 }
 
