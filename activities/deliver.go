@@ -41,7 +41,7 @@ func (a *Activities) unrendered(ctx context.Context, s *scene, m store.Message, 
 	if err := a.Store.ParkJourney(ctx, a.Store.Pool, s.Journey, s.ID, RenderError); err != nil {
 		return Result{}, err
 	}
-	newest, err := a.Store.TemplateNo(ctx, a.Store.Pool, m.Template)
+	newest, err := a.Store.AppliedTemplateNo(ctx, a.Store.Pool, m.Template)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return Result{}, err
 	}

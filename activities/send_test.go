@@ -3,7 +3,6 @@ package activities_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -532,16 +531,20 @@ func TestSend_ParksATemplateThatCannotBeRendered(t *testing.T) {
 // Whoever mends a template resumes the journeys that are parked on it by then.
 func TestSend_ATemplateThatIsMendedWhileItIsRenderedIsTriedAgain(t *testing.T) {
 	d := setup(t)
-	broken := func(no int) {
-		d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', $1, $2, $3)`, no,
-			map[string]string{"email.html": "---\nsubject: Hello\nlayout: none\n---\n<p>{{ contact.shoe_size.left }}</p>"}, fmt.Sprint(no))
-		d.exec(`UPDATE template SET version_no = $1`, no)
-	}
-	broken(2)
-	d.exec(`CREATE FUNCTION mend() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE template SET version_no = 1; RETURN NEW; END $$`)
-	d.exec(`CREATE TRIGGER mend BEFORE INSERT ON assignment FOR EACH ROW EXECUTE FUNCTION mend()`) // after the first look, before the last
-	_, err := d.send()
-	require.Equal(t, activities.ErrorChanged, d.retried(err))
+	d.exec(`INSERT INTO template_version (name, no, files, sha256) VALUES ('hello', 2, $1, 'y')`,
+		map[string]string{"email.html": "---\nsubject: Hello\nlayout: none\n---\n<p>{{ contact.shoe_size.left }}</p>"})
+	d.exec(`UPDATE template SET version_no = 2`)
+	sent := make(chan error, 1)
+	require.NoError(t, d.store.InTx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE template SET version_no = 1`) // mended, and nobody was parked
+		require.NoError(t, err)
+		go func() { _, err := d.send(); sent <- err }()
+		require.Eventually(t, func() bool {
+			return len(sent) > 0 || d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+		}, time.Minute, 10*time.Millisecond, "the message to wait")
+		return nil
+	}))
+	require.Equal(t, activities.ErrorChanged, d.retried(<-sent))
 	result, err := d.send()
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)

@@ -85,7 +85,7 @@ func TestLoad_KeepsTheTimesOfACallInsideOneAnother(t *testing.T) {
 	_, err = project(t, "worker:\n  call_timeout: 20s\n  report_timeout: 10s\n", nil)
 	require.ErrorContains(t, err, "worker.step_timeout: must be longer than worker.call_timeout and worker.report_timeout together")
 	_, err = project(t, "", map[string]string{"SCRIP_WORKER_CALL_TIMEOUT": "1ms"})
-	require.ErrorContains(t, err, "environment variable SCRIP_WORKER_CALL_TIMEOUT: worker.call_timeout: must be at least 100ms")
+	require.ErrorContains(t, err, "environment variable SCRIP_WORKER_CALL_TIMEOUT: worker.call_timeout: must lie between 100ms and 1m0s")
 }
 
 func TestLoad_TakesSecretsFromTheEnvironmentOrAFile(t *testing.T) {

@@ -73,12 +73,14 @@ func (v *validator) check(ok bool, key, format string, args ...any) {
 	}
 }
 
-// shortest is what a call to a vendor on the same machine still gets done in.
-const shortest = 100 * time.Millisecond
+const (
+	shortest = 100 * time.Millisecond // what a call to a vendor on the same machine still gets done in
+	longest  = time.Minute            // a transaction can be open meanwhile
+)
 
 func (v *validator) times() {
 	w := v.config.Worker
-	v.check(w.CallTimeout >= shortest, "worker.call_timeout", "must be at least %s", shortest)
+	v.check(w.CallTimeout >= shortest && w.CallTimeout <= longest, "worker.call_timeout", "must lie between %s and %s", shortest, longest)
 	v.check(w.ReportTimeout >= shortest, "worker.report_timeout", "must be at least %s", shortest)
 	v.check(w.StepTimeout > w.CallTimeout+w.ReportTimeout, "worker.step_timeout",
 		"must be longer than worker.call_timeout and worker.report_timeout together, else a call under way could be made again")

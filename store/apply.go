@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"scrip.dev/scrip/campaign"
 )
@@ -56,7 +57,7 @@ type ApplyOptions struct {
 func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) (changes []Change, err error) {
 	for range applyTries {
 		// Whoever uses codes of several of the coupons takes them in another order.
-		if changes, err = s.applyOnce(ctx, f, o); !IsConflict(err) {
+		if changes, err = s.applyOnce(ctx, f, o); !IsConflict(err) && !tooLong(err) {
 			break
 		}
 	}
@@ -69,12 +70,20 @@ func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) (changes []
 // applyTries is how often an apply begins anew where it stands in somebody's way.
 const applyTries = 5
 
+// tooLong says that a lock was waited for in vain.
+func tooLong(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03" // lock_not_available
+}
+
 func (s *Store) applyOnce(ctx context.Context, f Folder, o ApplyOptions) (changes []Change, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
 		// One apply at a time; the number is only a name for that.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('scrip.apply'))`); err != nil {
 			return err
 		}
+		// Uses of a coupon stand behind an apply that waits for one of them.
+		tx.Later("bounding how long to wait", `SET LOCAL lock_timeout = '3s'`)
 		for _, apply := range []func(context.Context, *Tx, Folder) ([]Change, error){s.applyCoupons, s.applySegments, s.applyTemplates, s.applyCampaigns} {
 			some, err := apply(ctx, tx, f)
 			if err != nil {

@@ -14,6 +14,14 @@ func (s *Store) TemplateNo(ctx context.Context, q Querier, name string) (no int,
 	return no, nil
 }
 
+// AppliedTemplateNo is TemplateNo when an apply that is under way is done.
+func (s *Store) AppliedTemplateNo(ctx context.Context, q Querier, name string) (no int, err error) {
+	if err := q.QueryRow(ctx, `SELECT version_no FROM template WHERE name = $1 FOR SHARE`, name).Scan(&no); err != nil {
+		return 0, fmt.Errorf("looking up template %s: %w", name, notFound(err))
+	}
+	return no, nil
+}
+
 // TemplateFiles gives the texts of one version of a template, by file name.
 func (s *Store) TemplateFiles(ctx context.Context, q Querier, name string, no int) (files map[string]string, err error) {
 	if err := q.QueryRow(ctx, `SELECT files FROM template_version WHERE name = $1 AND no = $2`, name, no).Scan(&files); err != nil {
