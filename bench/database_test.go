@@ -61,7 +61,7 @@ func (d *database) offer(name, more string) {
 	require.NoError(d, err)
 }
 
-// fill gives a coupon so many codes, its name and a number each, of which some were
+// fill gives a coupon so many codes, its name and a number each (GIFT-17), of which some were
 // given before.
 func fill(t testing.TB, in *store.Store, coupon string, codes, given int) {
 	t.Helper()
@@ -69,7 +69,7 @@ func fill(t testing.TB, in *store.Store, coupon string, codes, given int) {
 			INSERT INTO batch (coupon_id, kind, import_id, head, tail, next_pos)
 			SELECT id, 'import', 'im_' || name, $3, $2, $2 FROM coupon WHERE name = $1 RETURNING id)
 		INSERT INTO code (batch_id, pos, code, code_norm)
-		SELECT b.id, n, upper($1) || n, upper($1) || n FROM b, generate_series(0, $2::bigint - 1) n`, coupon, codes, given)
+		SELECT b.id, n, upper($1) || '-' || n, upper($1) || '-' || n FROM b, generate_series(0, $2::bigint - 1) n`, coupon, codes, given)
 	require.NoError(t, err)
 }
 

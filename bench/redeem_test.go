@@ -59,7 +59,7 @@ func openTill(b *testing.B, coupons map[string]string) *till {
 func (t *till) api(coupon string) side {
 	return side{name: coupon + " through the API", clients: shoppers, do: func(int, int) error {
 		n := t.next.Add(1)
-		request := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/v1/codes/%s%d/redeem", coupon, n),
+		request := httptest.NewRequest(http.MethodPost, fmt.Sprintf("/v1/codes/%s-%d/redeem", coupon, n),
 			bytes.NewReader(fmt.Appendf(nil, `{"order":{"id":"o-%d","total":"49.90","discount":"4.99","currency":"EUR"}}`, n)))
 		request.Header.Set("Authorization", "Bearer "+t.secret)
 		request.Header.Set("Content-Type", "application/json")
@@ -90,7 +90,7 @@ func (t *till) statements(coupon string) side {
 			return err
 		}
 		order := &event.Order{ID: fmt.Sprint("o-", n), Total: total, Discount: discount, Currency: "EUR"}
-		if _, err := t.Redeem(ctx, store.Use{Code: fmt.Sprint(coupon, n), Source: "api", Order: order}); err != nil {
+		if _, err := t.Redeem(ctx, store.Use{Code: fmt.Sprintf("%s-%d", coupon, n), Source: "api", Order: order}); err != nil {
 			return err
 		}
 		_, err = t.Finish(ctx, t.Pool, claim, store.Answered{Status: http.StatusOK, Body: []byte(`{"id":"rd_0"}`)})
