@@ -23,7 +23,7 @@ var (
 	}
 	parkedSentences = map[string]string{
 		"render_error":      "the template could not be rendered; mend it and run `scrip apply`",
-		"expression_error":  "the step's condition could not be evaluated; mend it, or `scrip journey signal … skip`",
+		"expression_error":  "the step's condition could not be evaluated; give it what it reads and `scrip journey signal … resume`, or `… skip`",
 		"unknown_outcome":   "nobody knows whether the message was sent; `scrip unknown resolve` settles it",
 		"campaign_paused":   "the campaign is paused; `scrip campaign resume` lets it go on",
 		"kill_switch":       "all marketing is held; `scrip kill-switch off` lets it go on",

@@ -124,7 +124,7 @@ func heldWords(reason string) string {
 	case activities.RenderError:
 		return "held until its template is mended"
 	case activities.ExpressionError:
-		return "held until its condition is mended"
+		return "held: its condition could not be evaluated"
 	case activities.UnknownOutcome:
 		return "held until somebody says whether the message was sent"
 	default:

@@ -14,6 +14,14 @@ What Scrip can be connected with. A connection stands in ` + "`scrip.yaml`" + ` 
 its webhooks come in at ` + "`/hooks/NAME`" + `, and where a vendor has topics at ` + "`/hooks/NAME/TOPIC`" + `.
 Values like ` + "`${NAME}`" + ` are taken from the environment, so that secrets stay out of files.
 
+Further keys of connections that call a vendor:
+
+| key | default | what it is |
+|---|---|---|
+| ` + "`rate`" + ` | none | calls of this connection, as ` + "`10/s`, `600/m` or `5000/h`" + `; each process keeps to it by itself, so two workers make twice as many |
+| ` + "`retry_on`" + ` | none | 5xx statuses with which this account is known to have taken nothing, as ` + "`[502]`" + `: such a call is made again, else its outcome counts as unknown |
+| ` + "`base_url`" + ` | the vendor's | another address of its API |
+
 This page is written from the catalogue; write it anew with ` + "`go test ./integrations/catalog -update`" + `.
 
 | kind | vendor | what it does |

@@ -48,7 +48,7 @@ var heldCases = []proofCase{
 		s.held(s.enters(nil), "send", "held until its template is mended")
 	}},
 	{kind: step, reason: "expression_error", file: "steps:\n  - if: trigger.size.value > 4\n    then:\n      - tag: large\n", happen: func(s *scene) {
-		s.held(s.enters(nil), "if", "held until its condition is mended")
+		s.held(s.enters(nil), "if", "held: its condition could not be evaluated")
 	}},
 	{kind: step, reason: "kill_switch", alone: true, file: note, happen: func(s *scene) {
 		s.Call(http.MethodPut, "/v1/kill-switch", map[string]any{"on": true}, nil)
