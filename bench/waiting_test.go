@@ -61,7 +61,7 @@ func BenchmarkWaiting(b *testing.B) {
 			name := fmt.Sprintf("waiting_%d_%s", waiting, part)
 			results = append(results,
 				Result{Name: name + "_memory", Value: u.memory, Unit: "MB", Limit: none[i].memory, Ratio: u.memory / none[i].memory, Goal: goal, Met: met, Note: "a thousand waiting"},
-				Result{Name: name + "_cpu", Value: u.cores * 1000, Unit: "ms/s", Limit: none[i].cores * 1000, Goal: "stated", Met: true, Note: "a thousand waiting"})
+				Result{Name: name + "_cpu", Value: u.cores * 1000, Unit: "ms/s", Limit: none[i].cores * 1000, Ratio: u.cores / none[i].cores, Goal: "stated", Met: true, Note: "a thousand waiting"})
 		}
 	}
 	write(b, results...)
