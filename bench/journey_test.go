@@ -34,7 +34,7 @@ codes: {list: true}
 valid_for: 7d
 `}
 
-var codeInMail = regexp.MustCompile(`CART\d+`)
+var codeInMail = regexp.MustCompile(`CART-\d+`)
 
 // stands is how long after its last step a workflow is signalled, so that its timer
 // stands; by far the most that a workflow task takes.
