@@ -53,12 +53,22 @@ func (c *codes) open() *store.Store {
 
 func (c *codes) apply(document string) {
 	c.Helper()
-	file, problems := campaign.Parse("coupon.yaml", []byte(document))
-	require.NoError(c, problems.Err())
-	for _, doc := range file.Coupons {
-		_, err := c.ApplyCoupon(c.ctx, c.Pool, doc)
+	c.applyIn(c.Pool, document)
+}
+
+func (c *codes) applyIn(q store.Querier, document string) {
+	c.Helper()
+	for _, doc := range c.coupons(document) {
+		_, err := c.ApplyCoupon(c.ctx, q, doc)
 		require.NoError(c, err)
 	}
+}
+
+func (c *codes) coupons(document string) []*campaign.Coupon {
+	c.Helper()
+	file, problems := campaign.Parse("coupon.yaml", []byte(document))
+	require.NoError(c, problems.Err())
+	return file.Coupons
 }
 
 // journeys makes n journeys, each of its own contact: jn_0 of ct_0 and so on.

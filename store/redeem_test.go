@@ -10,7 +10,6 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
-	"scrip.dev/scrip/campaign"
 	"scrip.dev/scrip/event"
 	"scrip.dev/scrip/store"
 )
@@ -164,7 +163,7 @@ func TestRedeem_ACapThatComesWaitsForTheUsesUnderWay(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)
 	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n")
-	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 2}\n"))
+	capped := c.coupons("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 2}\n")
 	err := c.meets(func(tx *store.Tx) {
 		for i := range 2 {
 			_, _, err := c.RecordRedemption(c.ctx, tx, use("ALL10", fmt.Sprint(i), 100))
@@ -172,7 +171,7 @@ func TestRedeem_ACapThatComesWaitsForTheUsesUnderWay(t *testing.T) {
 		}
 	}, func() error {
 		return c.InTx(c.ctx, func(tx *store.Tx) error {
-			_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
+			_, err := c.ApplyCoupon(c.ctx, tx, capped[0])
 			return err
 		})
 	})
@@ -190,10 +189,8 @@ func TestRedeem_AUseThatWaitedForACapToGoIsCountedWithoutIt(t *testing.T) {
 	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
 	require.NoError(t, err)
 	require.Equal(t, 1, c.raised(event.LimitReached))
-	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n"))
 	err = c.meets(func(tx *store.Tx) {
-		_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
-		require.NoError(t, err)
+		c.applyIn(tx, "coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n")
 	}, func() error {
 		_, _, err := c.RecordRedemption(c.ctx, c.Pool, use("ALL10", "2", 100))
 		return err
@@ -211,13 +208,13 @@ func TestRedeem_UsesAndAnApplyThatMeetInACircleBothSucceed(t *testing.T) {
 		return fmt.Sprintf("coupon: one\ndiscount: {percentage: %[1]d}\ncodes: {shared: ONE10}\n---\ncoupon: two\ndiscount: {percentage: %[1]d}\ncodes: {shared: TWO10}\n", percent)
 	}
 	c.apply(offers(10))
-	changed, _ := campaign.Parse("coupon.yaml", []byte(offers(20)))
+	changed := c.coupons(offers(20))
 	done := make(chan error, 1)
 	require.NoError(t, c.InTx(c.ctx, func(tx *store.Tx) error {
 		_, _, err := c.RecordRedemption(c.ctx, tx, use("TWO10", "1", 100))
 		require.NoError(t, err)
 		go func() {
-			_, err := c.Apply(c.ctx, store.Folder{Coupons: changed.Coupons}, store.ApplyOptions{Actor: "test"})
+			_, err := c.Apply(c.ctx, store.Folder{Coupons: changed}, store.ApplyOptions{Actor: "test"})
 			done <- err
 		}()
 		c.somebodyWaits(done) // with the first coupon, for the second
@@ -235,10 +232,8 @@ func TestRedeem_AUseThatWaitedForACapToComeIsBoundByIt(t *testing.T) {
 	c.apply("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\n")
 	_, err := c.Redeem(c.ctx, use("ALL10", "1", 100))
 	require.NoError(t, err)
-	file, _ := campaign.Parse("coupon.yaml", []byte("coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 1}\n"))
 	err = c.meets(func(tx *store.Tx) {
-		_, err := c.ApplyCoupon(c.ctx, tx, file.Coupons[0])
-		require.NoError(t, err)
+		c.applyIn(tx, "coupon: all\ndiscount: {percentage: 10}\ncodes: {shared: ALL10}\nlimits: {total: 1}\n")
 	}, func() error {
 		_, err := c.Redeem(c.ctx, use("ALL10", "2", 100))
 		return err

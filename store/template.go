@@ -7,16 +7,17 @@ import (
 
 // TemplateNo gives the number of a template's newest version. The error wraps
 // ErrNotFound.
-func (s *Store) TemplateNo(ctx context.Context, q Querier, name string) (no int, err error) {
-	if err := q.QueryRow(ctx, `SELECT version_no FROM template WHERE name = $1`, name).Scan(&no); err != nil {
-		return 0, fmt.Errorf("looking up template %s: %w", name, notFound(err))
-	}
-	return no, nil
+func (s *Store) TemplateNo(ctx context.Context, q Querier, name string) (int, error) {
+	return templateNo(ctx, q, name, "")
 }
 
 // AppliedTemplateNo is TemplateNo when an apply that is under way is done.
-func (s *Store) AppliedTemplateNo(ctx context.Context, q Querier, name string) (no int, err error) {
-	if err := q.QueryRow(ctx, `SELECT version_no FROM template WHERE name = $1 FOR SHARE`, name).Scan(&no); err != nil {
+func (s *Store) AppliedTemplateNo(ctx context.Context, q Querier, name string) (int, error) {
+	return templateNo(ctx, q, name, " FOR SHARE")
+}
+
+func templateNo(ctx context.Context, q Querier, name, lock string) (no int, err error) {
+	if err := q.QueryRow(ctx, `SELECT version_no FROM template WHERE name = $1`+lock, name).Scan(&no); err != nil {
 		return 0, fmt.Errorf("looking up template %s: %w", name, notFound(err))
 	}
 	return no, nil
