@@ -90,11 +90,11 @@ func (a *Activities) mayGo(ctx context.Context, s *scene, m store.Message, outle
 	return Result{}, false, err
 }
 
-// quiet looks at a gate anew while events are on their way to it, for less than a
-// second: under load some always are, and another attempt by Temporal would cost more
+// quiet looks at a gate anew while events are on their way to it, for a second and a
+// half: under load some always are, and another attempt by Temporal would cost more
 // than the message does.
 func (a *Activities) quiet(ctx context.Context, m store.Message, gate store.Gate) (store.Gate, error) {
-	for wait := 25 * time.Millisecond; gate.EventsWaiting && wait <= 400*time.Millisecond; wait *= 2 {
+	for wait := 25 * time.Millisecond; gate.EventsWaiting && wait <= 800*time.Millisecond; wait *= 2 {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
