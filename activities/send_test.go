@@ -440,6 +440,45 @@ func TestEndCall_AnAttemptThatWasGivenUpHasNoSayInTheNext(t *testing.T) {
 	require.True(t, moved)
 }
 
+// TestBeginCall_TakesBackWhatItCannotWaitFor has the database commit an attempt only
+// after the one who began it stopped waiting.
+func TestBeginCall_TakesBackWhatItCannotWaitFor(t *testing.T) {
+	d := setup(t)
+	got, err := d.store.Claim(t.Context(), store.Claim{Key: store.ClaimKey(d.journey, "hello-10", 0), Coupon: "hello-10", JourneyID: d.journey, ContactID: d.contact})
+	require.NoError(t, err)
+	d.exec(`CREATE FUNCTION commit_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			PERFORM pg_advisory_xact_lock(7); RETURN NULL;
+		EXCEPTION WHEN query_canceled THEN -- a commit isn't called off
+			PERFORM pg_advisory_xact_lock(7); RETURN NULL;
+		END $$`)
+	d.exec(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION commit_slowly()`)
+	hold, err := d.store.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer hold.Rollback(context.Background())
+	_, err = hold.Exec(t.Context(), `SELECT pg_advisory_xact_lock(7)`)
+	require.NoError(t, err)
+
+	began := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := d.store.BeginCall(ctx, store.Message{SendKey: d.journey + "/send_email_hello", JourneyID: d.journey, Step: "send_email_hello", Channel: "email",
+			Kind: "marketing", Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(*store.Tx) (bool, error) { return true, nil })
+		began <- err
+	}()
+	require.Eventually(t, func() bool {
+		return d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event <> 'advisory'`) == 1
+	}, 10*time.Second, 10*time.Millisecond, "the taking back waits for the commit")
+	require.NoError(t, hold.Rollback(t.Context()))
+	require.ErrorIs(t, <-began, context.DeadlineExceeded)
+	require.Equal(t, store.MessageReserved, d.message().State)
+	require.Equal(t, 1, d.count(unseenCodes))
+	result, err := d.send()
+	require.NoError(t, err)
+	require.Equal(t, activities.Done, result.Status)
+	require.Equal(t, 1, d.vendor.calls())
+}
+
 func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {
 	d := setup(t)
 	ctx := t.Context()

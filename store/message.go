@@ -142,16 +142,38 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	if errors.Is(err, errTaken) {
+	switch {
+	case errors.Is(err, errTaken):
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil && begun != nil:
+		return nil, fmt.Errorf("beginning a send: %w", errors.Join(err, s.takeBack(ctx, begun)))
+	case err != nil:
 		return nil, fmt.Errorf("beginning a send: %w", err)
 	}
 	return begun, nil
 }
 
 var errTaken = errors.New("another attempt has the message")
+
+// takeBackTimeout bounds what is done for an attempt whose own time may be over.
+const takeBackTimeout = 5 * time.Second
+
+// takeBack ends an attempt that may have been committed without its maker hearing of
+// it: nobody will call the vendor under it, and nobody else could ever tell.
+func (s *Store) takeBack(ctx context.Context, m *Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
+	defer cancel()
+	// A transaction that is still being committed shows nothing of a new message, but
+	// holds its journey.
+	_, err := s.Pool.Exec(ctx, `SELECT FROM journey WHERE id = $1 FOR UPDATE`, m.JourneyID)
+	if err == nil {
+		_, err = s.EndCall(ctx, m, Outcome{State: MessageReserved})
+	}
+	if err != nil {
+		return fmt.Errorf("taking it back: %w", err)
+	}
+	return nil
+}
 
 // Outcome is what became of an attempt.
 type Outcome struct {
