@@ -321,7 +321,7 @@ func TestSend_EvidenceSettlesAnUnknownOutcome(t *testing.T) {
 // later is another message that the vendor took and told of.
 func (d *desk) later() {
 	d.exec(`INSERT INTO message (id, send_key, step, channel, kind, connection, state, attempt, attempt_token, called_at, delivery)
-		VALUES ('ms_later', 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, $1, now(), 'delivered')`, store.NewID("at"))
+		VALUES ($1, 'later', 's', 'email', 'marketing', 'email', 'accepted', 1, $2, now(), 'delivered')`, store.NewID(store.MessageID), store.NewID("at"))
 }
 
 func TestSend_ParksAnUnknownOutcomeOnceLaterMessagesShowThatEventsFlow(t *testing.T) {
@@ -357,7 +357,7 @@ func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, activities.Done, result.Status)
 	require.Equal(t, 2, d.vendor.calls())
-	require.Equal(t, 1, d.count(`SELECT resent FROM message WHERE id <> 'ms_later'`), "the row says so")
+	require.Equal(t, 1, d.count(`SELECT resent FROM message WHERE send_key <> 'later'`), "the row says so")
 }
 
 func TestSend_LeavesAnAttemptUnderWayAlone(t *testing.T) {
@@ -386,7 +386,7 @@ func TestSend_TheDatabasesClockAloneNeverEndsAnAttemptOrAWindow(t *testing.T) {
 			d.later()
 			set := func(state string) {
 				d.exec(`UPDATE message SET state = $1, called_at = called_at + make_interval(hours => $2),
-					attempt_deadline = attempt_deadline + make_interval(hours => $2) WHERE id <> 'ms_later'`, state, hours)
+					attempt_deadline = attempt_deadline + make_interval(hours => $2) WHERE send_key <> 'later'`, state, hours)
 			}
 			set(store.MessageCalling)
 			_, err = d.send()
@@ -458,19 +458,25 @@ func TestBeginCall_TakesBackWhatItCannotWaitFor(t *testing.T) {
 	_, err = hold.Exec(t.Context(), `SELECT pg_advisory_xact_lock(7)`)
 	require.NoError(t, err)
 
+	waits := func(where, what string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			return d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event `+where) == 1
+		}, 30*time.Second, 10*time.Millisecond, what)
+	}
+	ctx, stopWaiting := context.WithCancel(t.Context())
+	defer stopWaiting()
 	began := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
 		_, err := d.store.BeginCall(ctx, store.Message{SendKey: d.journey + "/send_email_hello", JourneyID: d.journey, Step: "send_email_hello", Channel: "email",
 			Kind: "marketing", Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(*store.Tx) (bool, error) { return true, nil })
 		began <- err
 	}()
-	require.Eventually(t, func() bool {
-		return d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event <> 'advisory'`) == 1
-	}, 10*time.Second, 10*time.Millisecond, "the taking back waits for the commit")
+	waits(`= 'advisory'`, "the commit takes its time")
+	stopWaiting()
+	waits(`<> 'advisory'`, "the taking back waits for the commit")
 	require.NoError(t, hold.Rollback(t.Context()))
-	require.ErrorIs(t, <-began, context.DeadlineExceeded)
+	require.ErrorIs(t, <-began, context.Canceled)
 	require.Equal(t, store.MessageReserved, d.message().State)
 	require.Equal(t, 1, d.count(unseenCodes))
 	result, err := d.send()

@@ -162,7 +162,7 @@ func (s *Store) changeCoupon(ctx context.Context, q Querier, doc *campaign.Coupo
 	var pool, realm string
 	var inUse, same bool
 	err = q.QueryRow(ctx, `SELECT id, pool, realm, sha256 = $2,
-			EXISTS (SELECT 1 FROM code c JOIN batch b ON b.id = c.batch_id WHERE b.coupon_id = coupon.id)
+			EXISTS (SELECT 1 FROM code c JOIN batch b ON b.id = c.batch_id WHERE b.coupon_id = coupon.id OFFSET 0)
 		FROM coupon WHERE name = $1 FOR NO KEY UPDATE`, doc.Name, sum).Scan(&id, &pool, &realm, &same, &inUse)
 	if err != nil || same {
 		return id, false, err

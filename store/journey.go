@@ -112,8 +112,9 @@ func (s *Store) EndJourney(ctx context.Context, e Ending) (Ended, error) {
 		batch := &pgx.Batch{}
 		batch.Queue(`UPDATE journey SET state = 'ended', ended_step = nullif($4, ''), ended_at = now(), parked_step = NULL, parked_reason = NULL,
 				outcome = CASE WHEN $3 AND (EXISTS (SELECT 1 FROM redemption WHERE state = 'redeemed' AND journey_id = $1)
-					OR EXISTS (SELECT 1 FROM assignment_share s JOIN redemption r ON r.assignment_id = s.assignment_id
-						WHERE s.journey_id = $1 AND r.state = 'redeemed')) THEN 'redeemed' ELSE $2 END
+					OR EXISTS (SELECT 1 FROM assignment_share s,
+						LATERAL (SELECT 1 FROM redemption r WHERE r.assignment_id = s.assignment_id AND r.state = 'redeemed' LIMIT 1) r
+						WHERE s.journey_id = $1)) THEN 'redeemed' ELSE $2 END
 			WHERE id = $1 RETURNING outcome, (SELECT name FROM campaign WHERE id = campaign_id)`,
 			e.Journey, e.Outcome, e.Settle, e.Step).QueryRow(func(row pgx.Row) error { return notFound(row.Scan(&ended.Outcome, &ended.Campaign)) })
 		batch.Queue(`DELETE FROM match_key WHERE journey_id = $1`, e.Journey)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -224,10 +225,10 @@ func (s *Store) move(ctx context.Context, q Querier, m *Message, from string, o 
 	err := q.QueryRow(ctx, `
 		UPDATE message SET state = $4, reason = $5, vendor_id = coalesce(nullif($6, ''), vendor_id), resent = resent + $8,
 			detail = CASE WHEN $7 = '' OR EXISTS (SELECT FROM contact c WHERE c.erased_at IS NOT NULL AND c.id = coalesce(message.contact_id,
-				(SELECT j.contact_id FROM journey j WHERE j.id = message.journey_id))) THEN '' ELSE $7 END,
+				(SELECT j.contact_id FROM journey j WHERE j.id = message.journey_id)) OFFSET 0) THEN '' ELSE $7 END,
 			accepted_at = CASE WHEN $4 = 'accepted' THEN clock_timestamp() END, updated_at = now()
 		WHERE id = $1 AND state = $2 AND attempt_token = $3
-		RETURNING $4 = 'accepted' AND EXISTS (SELECT 1 FROM message_evidence e WHERE e.connection = message.connection AND e.vendor_id = nullif($6, ''))`,
+		RETURNING $4 = 'accepted' AND EXISTS (SELECT 1 FROM message_evidence e WHERE e.connection = message.connection AND e.vendor_id = nullif($6, '') OFFSET 0)`,
 		m.ID, from, m.Token, o.State, o.Reason, o.VendorID, o.Detail, counted(o.Resend)).Scan(&early)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -249,11 +250,14 @@ func counted(yes bool) int {
 
 // StreamFlows says whether the connection has told of deliveries of messages that
 // were called after this one: then silence about it means something. Later is what
-// both clocks say; a token begins with the time of its process.
+// both clocks say; an id and a token begin with the time of their process, and by the
+// id the later messages are found.
 func (s *Store) StreamFlows(ctx context.Context, m *Message) (bool, error) {
 	var flows bool
-	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message
-		WHERE connection = $1 AND called_at > $2 AND attempt_token > $3 COLLATE "C" AND delivery <> '')`, m.Connection, m.calledAt, m.Token).Scan(&flows)
+	_, began, _ := strings.Cut(m.Token, "_")
+	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE id > $4
+			AND connection = $1 AND called_at > $2 AND attempt_token > $3 COLLATE "C" AND delivery <> '')`,
+		m.Connection, m.calledAt, m.Token, MessageID+"_"+began[:min(len(began), idTime)]).Scan(&flows)
 	if err != nil {
 		return false, fmt.Errorf("asking whether delivery events flow: %w", err)
 	}

@@ -157,7 +157,7 @@ func (s *Store) NoticesToSend(ctx context.Context, limit int) ([]*Message, error
 func (s *Store) LostCalls(ctx context.Context, limit int) ([]*Message, error) {
 	return s.messagesOf(ctx, "listing lost calls", `SELECT `+messageColumns+` FROM message
 		WHERE state = 'calling' AND called_at < now() - interval '1 minute' AND (kind = 'internal' AND resent > 0
-			OR NOT EXISTS (SELECT FROM journey j WHERE j.id = journey_id AND j.state <> 'ended')) ORDER BY called_at LIMIT $1`, limit)
+			OR NOT EXISTS (SELECT FROM journey j WHERE j.id = journey_id AND j.state <> 'ended' OFFSET 0)) ORDER BY called_at LIMIT $1`, limit)
 }
 
 func (s *Store) messagesOf(ctx context.Context, doing, sql string, args ...any) ([]*Message, error) {
