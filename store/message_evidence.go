@@ -122,8 +122,8 @@ const lateEvidence = 500
 // in which its message's acceptance was written down, or the process died between
 // the two.
 func (s *Store) ApplyEarlyEvidence(ctx context.Context) error {
-	rows, err := s.Pool.Query(ctx, `SELECT DISTINCT e.connection, e.vendor_id FROM message_evidence e
-		JOIN message m ON m.connection = e.connection AND m.vendor_id = e.vendor_id LIMIT $1`, lateEvidence)
+	rows, err := s.Pool.Query(ctx, `SELECT DISTINCT e.connection, e.vendor_id FROM message_evidence e,
+		LATERAL (SELECT 1 FROM message m WHERE m.connection = e.connection AND m.vendor_id = e.vendor_id LIMIT 1) m LIMIT $1`, lateEvidence)
 	if err != nil {
 		return fmt.Errorf("looking for early delivery evidence: %w", err)
 	}

@@ -68,7 +68,7 @@ func (n node) scans() (all []string) {
 
 // small are tables that don't grow with people and journeys, and indexes of what is
 // left to be done.
-var small = []string{"api_key", "campaign", "coupon", "coupon_use", "coupon_use_part", "delivery_queue", "lease", "outbox", "setting", "template",
+var small = []string{"api_key", "campaign", "coupon", "coupon_use", "coupon_use_part", "delivery_queue", "lease", "message_evidence", "outbox", "setting", "template",
 	"code_left_in_shop", "message_notice_again"}
 
 // TestStatements_OfAJourneyReadNoTableWhole looks at the plans that are made before
@@ -167,6 +167,11 @@ func (c *codes) around(person, journey string) {
 	require.NoError(t, err)
 	_, err = c.RaiseExpiredCoupons(c.ctx, clock, time.UTC)
 	require.NoError(t, err)
+	_, err = c.LongOpenJourneys(c.ctx, 10)
+	require.NoError(t, err)
+	_, err = c.RestartForgotten(c.ctx, time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, c.ApplyEarlyEvidence(c.ctx))
 	_, err = c.LostCalls(c.ctx, 10)
 	require.NoError(t, err)
 	_, err = c.NoticesToSend(c.ctx, 10)

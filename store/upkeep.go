@@ -4,38 +4,58 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
+// openPage is how many open journeys a round looks at for each that it may give.
+const openPage = 10
+
+// place is where a round stopped in the open journeys, which are ordered so.
+type place struct {
+	Campaign int64  `json:"campaign"`
+	Version  int    `json:"version"`
+	Journey  string `json:"after"`
+}
+
 // LongOpenJourneys gives up to limit journeys that have been open for an hour or more,
-// going on where the last call stopped, so that every journey has its turn.
+// going on where the last call stopped, so that every journey has its turn. It looks at
+// openPage times as many at most.
 func (s *Store) LongOpenJourneys(ctx context.Context, limit int) ([]Journey, error) {
 	var journeys []Journey
 	err := s.InTx(ctx, func(tx *Tx) error {
-		var after string
-		err := tx.QueryRow(ctx, `SELECT coalesce((SELECT value->>'after' FROM setting WHERE name = 'upkeep_cursor'), '')`).Scan(&after)
+		var at place
+		err := tx.QueryRow(ctx, `SELECT coalesce((SELECT value FROM setting WHERE name = 'upkeep_cursor'), '{}')`).Scan(&at)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT j.id, c.name FROM journey j JOIN campaign c ON c.id = j.campaign_id
-			WHERE j.id > $1 AND j.state IN ('running', 'parked') AND j.driver = 'solo' AND j.started_at < now() - interval '1 hour'
-			ORDER BY j.id LIMIT $2`, after, limit)
+		rows, err := tx.Query(ctx, `SELECT j.campaign_id, j.version_no, j.id, (SELECT name FROM campaign WHERE id = j.campaign_id),
+				coalesce(j.state <> 'pending' AND j.driver = 'solo' AND j.started_at < now() - interval '1 hour', false)
+			FROM journey j WHERE (j.campaign_id, j.version_no, j.id) > ($1, $2, $3) AND j.state <> 'ended'
+			ORDER BY j.campaign_id, j.version_no, j.id LIMIT $4`, at.Campaign, at.Version, at.Journey, limit*openPage)
 		if err != nil {
 			return err
 		}
-		journeys, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (j Journey, err error) {
-			return j, row.Scan(&j.ID, &j.Campaign)
-		})
-		if err != nil {
+		defer rows.Close()
+		looked := 0
+		for ; len(journeys) < limit && rows.Next(); looked++ {
+			var j Journey
+			var long bool
+			if err := rows.Scan(&at.Campaign, &at.Version, &j.ID, &j.Campaign, &long); err != nil {
+				return err
+			}
+			at.Journey = j.ID
+			if long {
+				journeys = append(journeys, j)
+			}
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
 			return err
 		}
-		after = ""
-		if len(journeys) == limit {
-			after = journeys[limit-1].ID
+		if len(journeys) < limit && looked < limit*openPage {
+			at = place{} // all had their turn
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO setting (name, value) VALUES ('upkeep_cursor', jsonb_build_object('after', $1::text))
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, after)
+		_, err = tx.Exec(ctx, `INSERT INTO setting (name, value) VALUES ('upkeep_cursor', $1)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at)
 		return err
 	})
 	if err != nil {
