@@ -19,10 +19,6 @@ type among struct {
 	who   string // $3
 }
 
-// Each EXISTS asks for one row by its index. OFFSET 0 keeps Postgres from reading a whole
-// table instead, into a hash in which it looks up what it is asked: a plan that was made
-// while the table was empty takes that for as cheap.
-
 var allCodes = among{knows: `$3 = ''`}
 
 // unheldCodes asks of a code whether nobody holds it.

@@ -73,7 +73,8 @@ func Open(ctx context.Context, url string, maxConns int32) (*Store, error) {
 		// Rows are found by index, whatever the values: a statement is planned once. A
 		// plan made while a table was small would scan it for as long as the connection
 		// lives; and where a scan is the only way, its forbidding cost would have it
-		// compiled.
+		// compiled. So that such a plan doesn't read a table into a hash to look up one
+		// row of it, an EXISTS about a row in a list or beside OR ends with OFFSET 0.
 		_, err := conn.Exec(ctx, `SET idle_in_transaction_session_timeout = '`+abandoned+`'; SET enable_seqscan = off; SET jit = off;
 			SET plan_cache_mode = force_generic_plan`)
 		return err
