@@ -94,6 +94,20 @@ func TestStatements_OfAJourneyReadNoTableWhole(t *testing.T) {
 	require.Greater(t, c.readNoTableWhole(seen.all), 40)
 }
 
+// TestTables_ThatGrowAreAnalysedOnceTheyHaveGrown keeps them for as long unknown to the
+// planner.
+func TestTables_ThatGrowAreAnalysedOnceTheyHaveGrown(t *testing.T) {
+	t.Parallel()
+	c := newCodes(t)
+	rows, err := c.Pool.Query(c.ctx, `SELECT relname FROM pg_class WHERE relkind = 'r' AND NOT relispartition AND relnamespace = current_schema()::regnamespace
+		AND coalesce(array_to_string(reloptions, ','), '') NOT LIKE '%autovacuum_analyze_threshold=10000%autovacuum_vacuum_threshold=10000%autovacuum_vacuum_insert_threshold=10000%'`)
+	require.NoError(t, err)
+	early, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	few := []string{"batch", "campaign_version", "connection", "goose_db_version", "import", "supply_level", "template_version"}
+	require.Subset(t, append(few, small...), early)
+}
+
 // readNoTableWhole looks at the plans that are made now, and says of how many.
 func (c *codes) readNoTableWhole(statements []string) (checked int) {
 	for _, sql := range statements {
