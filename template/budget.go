@@ -11,10 +11,11 @@ import (
 )
 
 // rendering runs one text after the other: its filters take longer to install than
-// most texts to fill.
+// most texts to fill, and what a text says is gathered where the last one's was.
 type rendering struct {
 	expense
 	config render.Config
+	out    capped
 }
 
 // renderings are those that run nothing now.

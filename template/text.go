@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -101,14 +102,14 @@ var (
 
 // capped is a writer with an end.
 type capped struct {
-	strings.Builder
+	bytes.Buffer
 }
 
 func (c *capped) Write(b []byte) (int, error) {
 	if c.Len()+len(b) > maxOutput {
 		return 0, ErrTooLarge
 	}
-	return c.Builder.Write(b)
+	return c.Buffer.Write(b)
 }
 
 // render fills the text with vars, which come from sealedVars. What the text sets
@@ -132,10 +133,9 @@ func (t *text) render(vars map[string]any, zone *time.Location) (out string, err
 		vars = maps.Clone(vars)
 	}
 	vars[runName] = run
-	w := &capped{}
-	w.Grow(len(t.source))
-	if err := render.Render(t.node, w, vars, run.config); err != nil {
+	run.out.Reset()
+	if err := render.Render(t.node, &run.out, vars, run.config); err != nil {
 		return "", run.explain(err)
 	}
-	return w.String(), nil
+	return run.out.String(), nil
 }
