@@ -341,6 +341,24 @@ func TestSend_ParksAnUnknownOutcomeOnceLaterMessagesShowThatEventsFlow(t *testin
 	require.Equal(t, 1, d.vendor.calls())
 }
 
+// A message that was written before another was called, and called again after it, tells
+// of its events as well as a new one.
+func TestStreamFlows_CountsByWhenMessagesWereCalled(t *testing.T) {
+	d := setup(t)
+	d.later()
+	d.vendor.answers = []error{failure(integrations.Unknown)}
+	_, err := d.send()
+	d.retried(err)
+	flows := func() bool {
+		flows, err := d.store.StreamFlows(t.Context(), d.message())
+		require.NoError(t, err)
+		return flows
+	}
+	require.False(t, flows(), "what was called before says nothing")
+	d.exec(`UPDATE message SET called_at = now(), attempt_token = $1 WHERE send_key = 'later'`, store.NewID("at"))
+	require.True(t, flows())
+}
+
 func TestSend_ResendsAnUnknownOutcomeWhereThePolicySaysSo(t *testing.T) {
 	d := setup(t)
 	d.outlets.outlet.Resend, d.outlets.outlet.EvidenceWindow = true, time.Millisecond
@@ -443,46 +461,62 @@ func TestEndCall_AnAttemptThatWasGivenUpHasNoSayInTheNext(t *testing.T) {
 // TestBeginCall_TakesBackWhatItCannotWaitFor has the database commit an attempt only
 // after the one who began it stopped waiting.
 func TestBeginCall_TakesBackWhatItCannotWaitFor(t *testing.T) {
-	d := setup(t)
-	got, err := d.store.Claim(t.Context(), store.Claim{Key: store.ClaimKey(d.journey, "hello-10", 0), Coupon: "hello-10", JourneyID: d.journey, ContactID: d.contact})
-	require.NoError(t, err)
-	d.exec(`CREATE FUNCTION commit_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			PERFORM pg_advisory_xact_lock(7); RETURN NULL;
-		EXCEPTION WHEN query_canceled THEN -- a commit isn't called off
-			PERFORM pg_advisory_xact_lock(7); RETURN NULL;
-		END $$`)
-	d.exec(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION commit_slowly()`)
-	hold, err := d.store.Pool.Begin(t.Context())
-	require.NoError(t, err)
-	defer hold.Rollback(context.Background())
-	_, err = hold.Exec(t.Context(), `SELECT pg_advisory_xact_lock(7)`)
-	require.NoError(t, err)
+	for name, before := range map[string]int{"the first attempt": 0, "a later one": 1} {
+		t.Run(name, func(t *testing.T) {
+			d := setup(t)
+			got, err := d.store.Claim(t.Context(), store.Claim{Key: store.ClaimKey(d.journey, "hello-10", 0), Coupon: "hello-10", JourneyID: d.journey, ContactID: d.contact})
+			require.NoError(t, err)
+			begin := func(ctx context.Context) (*store.Message, error) {
+				return d.store.BeginCall(ctx, store.Message{SendKey: d.journey + "/send_email_hello", JourneyID: d.journey, Step: "send_email_hello", Channel: "email",
+					Kind: "marketing", Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(*store.Tx) (bool, error) { return true, nil })
+			}
+			for range before {
+				m, err := begin(t.Context())
+				require.NoError(t, err)
+				_, err = d.store.EndCall(t.Context(), m, store.Outcome{State: store.MessageReserved})
+				require.NoError(t, err)
+			}
+			d.exec(`CREATE FUNCTION commit_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+					LOOP BEGIN
+						PERFORM pg_advisory_xact_lock(7); RETURN NULL;
+					EXCEPTION WHEN query_canceled THEN -- a commit isn't called off
+					END; END LOOP;
+				EXCEPTION WHEN query_canceled THEN -- between two turns
+					PERFORM pg_advisory_xact_lock(7); RETURN NULL;
+				END $$`)
+			d.exec(`CREATE CONSTRAINT TRIGGER slow AFTER INSERT OR UPDATE ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION commit_slowly()`)
+			hold, err := d.store.Pool.Begin(t.Context())
+			require.NoError(t, err)
+			defer hold.Rollback(context.Background())
+			_, err = hold.Exec(t.Context(), `SELECT pg_advisory_xact_lock(7)`)
+			require.NoError(t, err)
 
-	waits := func(where, what string) {
-		t.Helper()
-		require.Eventually(t, func() bool {
-			return d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event `+where) == 1
-		}, 30*time.Second, 10*time.Millisecond, what)
+			waits := func(where, what string) {
+				t.Helper()
+				require.Eventually(t, func() bool {
+					return d.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event `+where) == 1
+				}, 30*time.Second, 10*time.Millisecond, what)
+			}
+			ctx, stopWaiting := context.WithCancel(t.Context())
+			defer stopWaiting()
+			began := make(chan error, 1)
+			go func() {
+				_, err := begin(ctx)
+				began <- err
+			}()
+			waits(`= 'advisory'`, "the commit takes its time")
+			stopWaiting()
+			waits(`<> 'advisory'`, "the taking back waits for the commit")
+			require.NoError(t, hold.Rollback(t.Context()))
+			require.ErrorIs(t, <-began, context.Canceled)
+			require.Equal(t, store.MessageReserved, d.message().State)
+			require.Equal(t, 1, d.count(unseenCodes))
+			result, err := d.send()
+			require.NoError(t, err)
+			require.Equal(t, activities.Done, result.Status)
+			require.Equal(t, 1, d.vendor.calls())
+		})
 	}
-	ctx, stopWaiting := context.WithCancel(t.Context())
-	defer stopWaiting()
-	began := make(chan error, 1)
-	go func() {
-		_, err := d.store.BeginCall(ctx, store.Message{SendKey: d.journey + "/send_email_hello", JourneyID: d.journey, Step: "send_email_hello", Channel: "email",
-			Kind: "marketing", Connection: "email", AssignmentID: got.Assignment.ID}, time.Minute, func(*store.Tx) (bool, error) { return true, nil })
-		began <- err
-	}()
-	waits(`= 'advisory'`, "the commit takes its time")
-	stopWaiting()
-	waits(`<> 'advisory'`, "the taking back waits for the commit")
-	require.NoError(t, hold.Rollback(t.Context()))
-	require.ErrorIs(t, <-began, context.Canceled)
-	require.Equal(t, store.MessageReserved, d.message().State)
-	require.Equal(t, 1, d.count(unseenCodes))
-	result, err := d.send()
-	require.NoError(t, err)
-	require.Equal(t, activities.Done, result.Status)
-	require.Equal(t, 1, d.vendor.calls())
 }
 
 func TestRecordEvidence_ThatCameBeforeTheAnswerIsNotLost(t *testing.T) {

@@ -30,9 +30,6 @@ func NewID(prefix string) string {
 	return prefix + "_" + idEncoding.EncodeToString(b[:])
 }
 
-// idTime is how many of an id's letters are its time.
-const idTime = 8
-
 // idCycle is after how many milliseconds the time in an id begins anew: it has 40
 // bits, for some 35 years.
 const idCycle = int64(1) << 40

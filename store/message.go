@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -113,12 +112,13 @@ func (s *Store) SkipMessage(ctx context.Context, q Querier, m Message, reason st
 // the attempt is reported; it is nil if the gate was shut or another attempt has
 // the message.
 func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration, gate func(*Tx) (bool, error)) (*Message, error) {
-	var begun *Message
+	var begun *Message // once all that is left is the commit
 	err := s.InTx(ctx, func(tx *Tx) error {
 		open, err := gate(tx)
 		if err != nil || !open {
 			return err
 		}
+		var written *Message
 		batch := &pgx.Batch{}
 		batch.Queue(`
 			INSERT INTO message (id, send_key, journey_id, step, contact_id, channel, kind, connection, template, template_version,
@@ -133,7 +133,7 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 			RETURNING `+messageColumns,
 			NewID(MessageID), m.SendKey, m.JourneyID, m.Step, m.ContactID, m.Channel, m.Kind, m.Connection, m.Template,
 			m.TemplateVersion, m.AssignmentID, m.Address, m.TimeZone, NewID("at"), timeout).QueryRow(func(row pgx.Row) (err error) {
-			if begun, err = scanMessage(row); errors.Is(err, pgx.ErrNoRows) {
+			if written, err = scanMessage(row); errors.Is(err, pgx.ErrNoRows) {
 				return errTaken
 			}
 			return err
@@ -141,7 +141,11 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 		if m.AssignmentID != 0 {
 			queueExpose(batch, m.AssignmentID)
 		}
-		return tx.SendBatch(ctx, batch).Close()
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		begun = written
+		return nil
 	})
 	switch {
 	case errors.Is(err, errTaken):
@@ -156,24 +160,42 @@ func (s *Store) BeginCall(ctx context.Context, m Message, timeout time.Duration,
 
 var errTaken = errors.New("another attempt has the message")
 
-// takeBackTimeout bounds what is done for an attempt whose own time may be over.
-const takeBackTimeout = 5 * time.Second
+// How long is tried to end an attempt whose own time may be over, and how often.
+const (
+	takeBackTimeout = 5 * time.Second
+	takeBackPause   = 200 * time.Millisecond
+)
 
 // takeBack ends an attempt that may have been committed without its maker hearing of
-// it: nobody will call the vendor under it, and nobody else could ever tell.
-func (s *Store) takeBack(ctx context.Context, m *Message) error {
+// it: nobody will call the vendor under it, and nobody else could ever tell. A database
+// that was away may be back.
+func (s *Store) takeBack(ctx context.Context, m *Message) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
 	defer cancel()
-	// A transaction that is still being committed shows nothing of a new message, but
-	// holds its journey.
-	_, err := s.Pool.Exec(ctx, `SELECT FROM journey WHERE id = $1 FOR UPDATE`, m.JourneyID)
-	if err == nil {
-		_, err = s.EndCall(ctx, m, Outcome{State: MessageReserved})
+	for {
+		if err = s.endUncalled(ctx, m); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("taking it back: %w", err)
+		case <-time.After(takeBackPause):
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("taking it back: %w", err)
+}
+
+// endUncalled ends an attempt that may be being committed still. Until it is, a new
+// message is seen by nobody, but its journey is held; one of an earlier attempt is held
+// itself.
+func (s *Store) endUncalled(ctx context.Context, m *Message) error {
+	if _, err := s.Pool.Exec(ctx, `SELECT FROM journey WHERE id = $1 FOR UPDATE`, m.JourneyID); err != nil {
+		return fmt.Errorf("waiting for its journey: %w", err)
 	}
-	return nil
+	if _, err := s.Pool.Exec(ctx, `SELECT FROM message WHERE id = $1 FOR UPDATE`, m.ID); err != nil {
+		return fmt.Errorf("waiting for its message: %w", err)
+	}
+	_, err := s.EndCall(ctx, m, Outcome{State: MessageReserved})
+	return err
 }
 
 // Outcome is what became of an attempt.
@@ -250,14 +272,12 @@ func counted(yes bool) int {
 
 // StreamFlows says whether the connection has told of deliveries of messages that
 // were called after this one: then silence about it means something. Later is what
-// both clocks say; an id and a token begin with the time of their process, and by the
-// id the later messages are found.
+// both clocks say; a token begins with the time of its process.
 func (s *Store) StreamFlows(ctx context.Context, m *Message) (bool, error) {
 	var flows bool
-	_, began, _ := strings.Cut(m.Token, "_")
-	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message WHERE id > $4
-			AND connection = $1 AND called_at > $2 AND attempt_token > $3 COLLATE "C" AND delivery <> '')`,
-		m.Connection, m.calledAt, m.Token, MessageID+"_"+began[:min(len(began), idTime)]).Scan(&flows)
+	err := s.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM message
+			WHERE connection = $1 AND called_at > $2 AND attempt_token > $3 COLLATE "C" AND delivery <> '')`,
+		m.Connection, m.calledAt, m.Token).Scan(&flows)
 	if err != nil {
 		return false, fmt.Errorf("asking whether delivery events flow: %w", err)
 	}

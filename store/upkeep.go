@@ -6,53 +6,40 @@ import (
 	"time"
 )
 
-// openPage is how many open journeys a round looks at for each that it may give.
-const openPage = 10
+// openPages is how many pages of open journeys a round looks at. A page has as many as a
+// round may give.
+const openPages = 10
 
-// place is where a round stopped in the open journeys, which are ordered so.
-type place struct {
-	Campaign int64  `json:"campaign"`
-	Version  int    `json:"version"`
-	Journey  string `json:"after"`
+// sweep goes through the open journeys once, by campaign, version and id, and this is how
+// far it came.
+type sweep struct {
+	Began    time.Time `json:"began"` // what entered later is left to the next one, or this one might never end
+	Campaign int64     `json:"campaign"`
+	Version  int       `json:"version"`
+	Journey  string    `json:"after"`
 }
 
 // LongOpenJourneys gives up to limit journeys that have been open for an hour or more,
 // going on where the last call stopped, so that every journey has its turn. It looks at
-// openPage times as many at most.
+// openPages times as many at most.
 func (s *Store) LongOpenJourneys(ctx context.Context, limit int) ([]Journey, error) {
 	var journeys []Journey
 	err := s.InTx(ctx, func(tx *Tx) error {
-		var at place
-		err := tx.QueryRow(ctx, `SELECT coalesce((SELECT value FROM setting WHERE name = 'upkeep_cursor'), '{}')`).Scan(&at)
+		var at sweep
+		err := tx.QueryRow(ctx, `SELECT coalesce((SELECT value FROM setting WHERE name = 'upkeep_cursor' AND value ? 'began'),
+			jsonb_build_object('began', now()))`).Scan(&at)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT j.campaign_id, j.version_no, j.id, (SELECT name FROM campaign WHERE id = j.campaign_id),
-				coalesce(j.state <> 'pending' AND j.driver = 'solo' AND j.started_at < now() - interval '1 hour', false)
-			FROM journey j WHERE (j.campaign_id, j.version_no, j.id) > ($1, $2, $3) AND j.state <> 'ended'
-			ORDER BY j.campaign_id, j.version_no, j.id LIMIT $4`, at.Campaign, at.Version, at.Journey, limit*openPage)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		looked := 0
-		for ; len(journeys) < limit && rows.Next(); looked++ {
-			var j Journey
-			var long bool
-			if err := rows.Scan(&at.Campaign, &at.Version, &j.ID, &j.Campaign, &long); err != nil {
+		ended := false
+		for page := 0; page < openPages && len(journeys) < limit && !ended; page++ {
+			if ended, err = at.page(ctx, tx, limit, &journeys); err != nil {
 				return err
 			}
-			at.Journey = j.ID
-			if long {
-				journeys = append(journeys, j)
-			}
 		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
+		if ended {
+			_, err = tx.Exec(ctx, `DELETE FROM setting WHERE name = 'upkeep_cursor'`)
 			return err
-		}
-		if len(journeys) < limit && looked < limit*openPage {
-			at = place{} // all had their turn
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO setting (name, value) VALUES ('upkeep_cursor', $1)
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at)
@@ -62,6 +49,37 @@ func (s *Store) LongOpenJourneys(ctx context.Context, limit int) ([]Journey, err
 		return nil, fmt.Errorf("listing open journeys: %w", err)
 	}
 	return journeys, nil
+}
+
+// page looks at the next open journeys, as far as a version's later ones, and adds those
+// that have been open for long, up to limit. It says whether they were the last.
+func (at *sweep) page(ctx context.Context, tx *Tx, limit int, journeys *[]Journey) (ended bool, err error) {
+	rows, err := tx.Query(ctx, `SELECT j.campaign_id, j.version_no, j.id, (SELECT name FROM campaign WHERE id = j.campaign_id), j.created_at > $5,
+			coalesce(j.state <> 'pending' AND j.driver = 'solo' AND j.started_at < now() - interval '1 hour', false)
+		FROM journey j WHERE (j.campaign_id, j.version_no, j.id) > ($1, $2, $3) AND j.state <> 'ended'
+		ORDER BY j.campaign_id, j.version_no, j.id LIMIT $4`, at.Campaign, at.Version, at.Journey, limit, at.Began)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	looked := 0
+	for ; len(*journeys) < limit && rows.Next(); looked++ {
+		var j Journey
+		var later, long bool
+		if err := rows.Scan(&at.Campaign, &at.Version, &j.ID, &j.Campaign, &later, &long); err != nil {
+			return false, err
+		}
+		if later { // as are all after it: on to the next version
+			at.Version, at.Journey = at.Version+1, ""
+			return false, nil
+		}
+		at.Journey = j.ID
+		if long {
+			*journeys = append(*journeys, j)
+		}
+	}
+	rows.Close()
+	return len(*journeys) < limit && looked < limit, rows.Err()
 }
 
 // RestartForgotten puts journeys before the dispatcher again that have been pending
