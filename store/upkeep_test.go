@@ -7,14 +7,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLongOpenJourneys_GivesEachItsTurn(t *testing.T) {
-	t.Parallel()
+func withJourneysOfTwoCampaigns(t *testing.T) *codes {
 	c := newCodes(t)
 	c.journeys(100)
 	_, err := c.Pool.Exec(c.ctx, `WITH c AS (INSERT INTO campaign (name, version_no) VALUES ('other', 1) RETURNING id)
 		INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT id, 1, '', 1, '' FROM c`)
 	require.NoError(t, err)
-	_, err = c.Pool.Exec(c.ctx, `UPDATE journey SET started_at = now() - interval '2 hours',
+	return c
+}
+
+func TestLongOpenJourneys_GivesEachItsTurn(t *testing.T) {
+	t.Parallel()
+	c := withJourneysOfTwoCampaigns(t)
+	_, err := c.Pool.Exec(c.ctx, `UPDATE journey SET started_at = now() - interval '2 hours',
 		campaign_id = (SELECT id FROM campaign WHERE name = CASE WHEN substr(journey.id, 4)::int % 2 = 0 THEN 'cart' ELSE 'other' END)`)
 	require.NoError(t, err)
 	_, err = c.Pool.Exec(c.ctx, `UPDATE journey SET state = 'ended', ended_at = now(), outcome = 'completed' WHERE id LIKE 'jn_1_'`)
@@ -56,12 +61,8 @@ func TestLongOpenJourneys_GivesEachItsTurn(t *testing.T) {
 // between two rounds than a round gives.
 func TestLongOpenJourneys_LeavesWhatEntersMeanwhileToTheNextSweep(t *testing.T) {
 	t.Parallel()
-	c := newCodes(t)
-	c.journeys(100)
-	_, err := c.Pool.Exec(c.ctx, `WITH c AS (INSERT INTO campaign (name, version_no) VALUES ('other', 1) RETURNING id)
-		INSERT INTO campaign_version (campaign_id, no, source, plan_format, sha256) SELECT id, 1, '', 1, '' FROM c`)
-	require.NoError(t, err)
-	_, err = c.Pool.Exec(c.ctx, `UPDATE journey SET started_at = now() - interval '2 hours',
+	c := withJourneysOfTwoCampaigns(t)
+	_, err := c.Pool.Exec(c.ctx, `UPDATE journey SET started_at = now() - interval '2 hours',
 		created_at = now() + CASE WHEN id < 'jn_2' OR id = 'jn_99' THEN interval '-2 hours' ELSE interval '1 hour' END,
 		campaign_id = (SELECT id FROM campaign WHERE name = CASE journey.id WHEN 'jn_99' THEN 'other' ELSE 'cart' END)`)
 	require.NoError(t, err)
