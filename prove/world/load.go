@@ -204,10 +204,11 @@ func (l *Load) Disorder(t testing.TB) (wrong []string) {
 
 // Became looks at what the load came to by now.
 func (l *Load) Became(t testing.TB) (b Became) {
-	rows, err := l.world.Store.Pool.Query(context.Background(), `SELECT (e.fields->>'no')::int,
-			(SELECT count(*) FROM journey j WHERE j.entry_event_id = e.id), (SELECT count(*) FROM refusal r WHERE r.event_id = e.id),
-			(SELECT count(*) FROM journey j WHERE j.entry_event_id = e.id AND j.state <> 'ended')
-		FROM event e WHERE e.type = 'errand.run'`)
+	rows, err := l.world.Store.Pool.Query(context.Background(), `SELECT (e.fields->>'no')::int, coalesce(j.begun, 0), coalesce(r.refusals, 0), coalesce(j.open, 0)
+		FROM event e
+		LEFT JOIN (SELECT entry_event_id, count(*) AS begun, count(*) FILTER (WHERE state <> 'ended') AS open FROM journey GROUP BY 1) j ON j.entry_event_id = e.id
+		LEFT JOIN (SELECT event_id, count(*) AS refusals FROM refusal GROUP BY 1) r ON r.event_id = e.id
+		WHERE e.type = 'errand.run'`)
 	require.NoError(t, err)
 	seen := map[int]bool{}
 	var no, journeys, refusals, open int
