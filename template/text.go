@@ -101,15 +101,13 @@ var (
 )
 
 // capped is a writer with an end.
-type capped struct {
-	bytes.Buffer
-}
+type capped struct{ text bytes.Buffer }
 
 func (c *capped) Write(b []byte) (int, error) {
-	if c.Len()+len(b) > maxOutput {
+	if c.text.Len()+len(b) > maxOutput {
 		return 0, ErrTooLarge
 	}
-	return c.Buffer.Write(b)
+	return c.text.Write(b)
 }
 
 // render fills the text with vars, which come from sealedVars. What the text sets
@@ -133,9 +131,9 @@ func (t *text) render(vars map[string]any, zone *time.Location) (out string, err
 		vars = maps.Clone(vars)
 	}
 	vars[runName] = run
-	run.out.Reset()
+	run.out.text.Reset()
 	if err := render.Render(t.node, &run.out, vars, run.config); err != nil {
 		return "", run.explain(err)
 	}
-	return run.out.String(), nil
+	return run.out.text.String(), nil
 }
