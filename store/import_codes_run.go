@@ -86,9 +86,54 @@ func (im *codeImport) readBatches(ctx context.Context) error {
 
 // importedChunk is the next part of a file, and why it is the last one.
 type importedChunk struct {
-	rows  []importRow
-	ended error // io.EOF, or what is wrong with the file; nil where it goes on
-	panic any   // what reading it panicked with
+	rows    []importRow
+	keys    []batchKey         // in the order in which the file has them
+	batches map[batchKey][]int // their rows, by index; those with problems belong nowhere
+	ended   error              // io.EOF, or what is wrong with the file; nil where it goes on
+	panic   any                // what reading it panicked with
+}
+
+// arrange finds the rows whose code an earlier row has, and where the others belong.
+func (c *importedChunk) arrange() {
+	c.batches = map[batchKey][]int{}
+	seen := make(map[string]bool, len(c.rows))
+	for i := range c.rows {
+		row := &c.rows[i]
+		if row.problem != "" {
+			continue
+		}
+		if seen[row.norm] {
+			row.problem = ProblemRepeated
+			continue
+		}
+		seen[row.norm] = true
+		k := batchKey{row.set, row.expires}
+		if _, known := c.batches[k]; !known {
+			c.keys = append(c.keys, k)
+		}
+		c.batches[k] = append(c.batches[k], i)
+	}
+}
+
+// leaveOut leaves out the rows whose codes have a problem.
+func (c *importedChunk) leaveOut(problems map[string]string) {
+	for k, rows := range c.batches {
+		c.batches[k] = slices.DeleteFunc(rows, func(i int) bool {
+			c.rows[i].problem = problems[c.rows[i].norm]
+			return c.rows[i].problem != ""
+		})
+	}
+}
+
+// last is the line with which the chunk ends.
+func (c *importedChunk) last() int64 { return c.rows[len(c.rows)-1].line }
+
+// added is how many of the rows have no problem.
+func (c *importedChunk) added() (n int64) {
+	for _, rows := range c.batches {
+		n += int64(len(rows))
+	}
+	return n
 }
 
 // run writes the file chunk by chunk. What was read before a file broke is good.
@@ -108,7 +153,7 @@ func (im *codeImport) run(ctx context.Context, file io.Reader) error {
 		if chunk.panic != nil {
 			panic(chunk.panic) // in whoever asked, who can bear it
 		}
-		if err := im.write(ctx, chunk.rows); err != nil {
+		if err := im.write(ctx, &chunk); err != nil {
 			return err
 		}
 		if chunk.ended != nil && !errors.Is(chunk.ended, io.EOF) {
@@ -142,7 +187,7 @@ func (im *codeImport) readAhead(ctx context.Context, next func() (importRow, err
 					chunk.rows = append(chunk.rows, im.check(row))
 				}
 			}
-			repeats(chunk.rows)
+			chunk.arrange()
 			select {
 			case chunks <- chunk:
 				ended = chunk.ended

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,17 +181,20 @@ func TestImportCodes_OfOverlappingFilesAtOnceKeepsEachCodeOnce(t *testing.T) {
 	t.Parallel()
 	c := newCodes(t)
 	c.apply(listCoupon)
-	codes := numbered("A", 3000)
+	const n = 30_000
+	codes := numbered("A", n)
 	done := make(chan error, 2)
-	for _, part := range [][]string{codes[:2000], codes[1000:]} {
+	against := slices.Clone(codes[n/3:]) // each waits for codes that the other has
+	slices.Reverse(against)
+	for _, part := range [][]string{codes[:n*2/3], against} {
 		go func() {
 			_, err := c.ImportCodes(c.ctx, store.ImportCodes{Coupon: "gift", Format: store.ImportLines}, io.Reader(strings.NewReader(strings.Join(part, "\n"))), nil)
 			done <- err
 		}()
 	}
 	require.NoError(t, errors.Join(<-done, <-done))
-	require.Equal(t, 3000, c.count(`SELECT count(*) FROM code`))
-	require.Equal(t, 3000, c.count(`SELECT sum(tail)::int FROM batch`))
+	require.Equal(t, n, c.count(`SELECT count(*) FROM code`))
+	require.Equal(t, n, c.count(`SELECT sum(tail)::int FROM batch`))
 }
 
 func TestImportCodes_PanicsInWhoeverAskedForIt(t *testing.T) {

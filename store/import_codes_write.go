@@ -1,35 +1,42 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // write commits one chunk: its codes, its problems and how far the import has
-// come, all or nothing; then it publishes the codes.
+// come, all or nothing.
 //
 // The codes go straight to their positions by COPY. Only if some are there
 // already are those looked for, and the rest copied again.
-func (im *codeImport) write(ctx context.Context, chunk []importRow) error {
-	if len(chunk) == 0 {
+func (im *codeImport) write(ctx context.Context, chunk *importedChunk) error {
+	if len(chunk.rows) == 0 {
 		return nil
 	}
 	if err := im.makeBatches(ctx, chunk); err != nil {
 		return err
 	}
 	for range 10 {
-		err := transact(ctx, im.conn.Conn(), func(tx *Tx) error { return im.copyChunk(ctx, tx, chunk) })
+		more := false
+		err := transact(ctx, im.conn.Conn(), func(tx *Tx) (err error) {
+			more, err = im.copyChunk(ctx, tx, chunk)
+			return err
+		})
 		if err == nil {
-			return im.written(ctx, chunk)
+			im.report.Lines = chunk.last()
+			im.report.Added += chunk.added()
+			if more {
+				err = im.store.serveLine(ctx, im.coupon.ID)
+			}
+			return err
 		}
-		if !isUniqueViolation(err) {
+		if !sameCodes(err) {
 			return err
 		}
 		if err := im.findKnown(ctx, chunk); err != nil {
@@ -39,45 +46,70 @@ func (im *codeImport) write(ctx context.Context, chunk []importRow) error {
 	return errors.New("writing codes: somebody else keeps importing the same ones; import the file again when that is over")
 }
 
-func isUniqueViolation(err error) bool {
+// sameCodes tells whether somebody else has written one of the codes, or two that
+// write the same ones in another order waited for each other.
+func sameCodes(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "23505"
+	return errors.As(err, &pgErr) && (pgErr.Code == "23505" || pgErr.Code == "40P01") // unique_violation, deadlock_detected
 }
 
-// repeats finds rows whose code an earlier row of the chunk has.
-func repeats(chunk []importRow) {
-	seen := make(map[string]bool, len(chunk))
-	for i, row := range chunk {
-		if row.problem != "" {
-			continue
+// copyChunk writes a chunk's rows into their batches, in the order of the file, and
+// serves those who wait for them; more says that somebody could still be served.
+// Nobody else adds to the batches: the import's lock is held. Claims wait for what
+// comes after the codes alone.
+//
+// Unless somebody is served, the commit doesn't wait for the disk, and the next chunk
+// is written meanwhile: a claim, which waits for it, has all that was committed before
+// on the disk as well, and so has the import's end. What a server that crashes loses
+// before, it loses with the note of how far the import has come.
+func (im *codeImport) copyChunk(ctx context.Context, tx *Tx, chunk *importedChunk) (more bool, err error) {
+	for _, k := range chunk.keys {
+		if err := im.copyRows(ctx, tx, im.batches[k], chunk, chunk.batches[k]); err != nil {
+			return false, err
 		}
-		if seen[row.norm] {
-			chunk[i].problem = ProblemRepeated
-		}
-		seen[row.norm] = true
 	}
+	if err := im.copyProblems(ctx, tx, chunk); err != nil {
+		return false, err
+	}
+	coupon, err := lockCoupon(ctx, tx, im.coupon.ID)
+	if err != nil {
+		return false, err
+	}
+	if coupon.waiters == 0 {
+		tx.Later("leaving the disk to those who wait for it", `SET LOCAL synchronous_commit = off`)
+	}
+	for _, k := range chunk.keys {
+		// The draw scatters over a whole list: one drawn at random is published at its end.
+		tx.Later("moving the end of a batch", `UPDATE batch SET next_pos = next_pos + $2,
+			tail = CASE WHEN random THEN tail ELSE next_pos + $2 END WHERE id = $1`, im.batches[k], len(chunk.batches[k]))
+	}
+	tx.Later("noting how far the import has come", `UPDATE import SET committed_line = $2, added = added + $3, problems = problems + $4, state = 'running' WHERE id = $1`,
+		im.report.ID, chunk.last(), chunk.added(), int64(len(chunk.rows))-chunk.added())
+	return im.store.publish(ctx, tx, coupon)
 }
 
-// copyChunk writes a chunk's rows into their batches, in the order of the file.
-func (im *codeImport) copyChunk(ctx context.Context, tx *Tx, chunk []importRow) error {
-	byBatch := map[batchKey][]importRow{}
+// copyRows appends those rows of a chunk to a batch.
+func (im *codeImport) copyRows(ctx context.Context, tx *Tx, batch int64, chunk *importedChunk, which []int) error {
+	var pos int64
+	if err := tx.QueryRow(ctx, `SELECT next_pos FROM batch WHERE id = $1`, batch).Scan(&pos); err != nil {
+		return fmt.Errorf("reading the end of a batch: %w", err)
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"code"}, []string{"batch_id", "pos", "realm", "code", "code_norm"},
+		pgx.CopyFromSlice(len(which), func(i int) ([]any, error) {
+			row := &chunk.rows[which[i]]
+			return []any{batch, pos + int64(i), im.coupon.Realm, row.code, row.norm}, nil
+		}))
+	if err != nil {
+		return fmt.Errorf("copying codes: %w", err)
+	}
+	return nil
+}
+
+func (im *codeImport) copyProblems(ctx context.Context, tx *Tx, chunk *importedChunk) error {
 	var problems []importRow
-	for _, row := range chunk {
+	for _, row := range chunk.rows {
 		if row.problem != "" {
 			problems = append(problems, row)
-			continue
-		}
-		k := batchKey{row.set, row.expires}
-		byBatch[k] = append(byBatch[k], row)
-	}
-	keys := make([]batchKey, 0, len(byBatch))
-	for k := range byBatch {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b batchKey) int { return cmp.Or(cmp.Compare(a.set, b.set), a.validUntil.Compare(b.validUntil)) })
-	for _, k := range keys {
-		if err := im.copyRows(ctx, tx, k, byBatch[k]); err != nil {
-			return err
 		}
 	}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"import_problem"}, []string{"import_id", "line", "kind"},
@@ -87,42 +119,15 @@ func (im *codeImport) copyChunk(ctx context.Context, tx *Tx, chunk []importRow) 
 	if err != nil {
 		return fmt.Errorf("writing the problems: %w", err)
 	}
-	_, err = tx.Exec(ctx, `UPDATE import SET committed_line = $2, added = added + $3, problems = problems + $4, state = 'running' WHERE id = $1`,
-		im.report.ID, chunk[len(chunk)-1].line, len(chunk)-len(problems), len(problems))
-	if err != nil {
-		return fmt.Errorf("noting how far the import has come: %w", err)
-	}
-	return nil
-}
-
-// copyRows appends rows to a batch. Nobody else writes to it: the import's lock
-// is held. Claims that move its head wait for the last statement alone.
-func (im *codeImport) copyRows(ctx context.Context, tx *Tx, k batchKey, rows []importRow) error {
-	batch := im.batches[k]
-	var pos int64
-	if err := tx.QueryRow(ctx, `SELECT next_pos FROM batch WHERE id = $1`, batch).Scan(&pos); err != nil {
-		return fmt.Errorf("reading the end of a batch: %w", err)
-	}
-	n, err := tx.CopyFrom(ctx, pgx.Identifier{"code"}, []string{"batch_id", "pos", "realm", "code", "code_norm"},
-		pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
-			return []any{batch, pos + int64(i), im.coupon.Realm, rows[i].code, rows[i].norm}, nil
-		}))
-	if err != nil {
-		return fmt.Errorf("copying codes: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `UPDATE batch SET next_pos = next_pos + $2 WHERE id = $1`, batch, n); err != nil {
-		return fmt.Errorf("moving the end of a batch: %w", err)
-	}
 	return nil
 }
 
 // makeBatches makes the batches that a chunk needs, before its transaction: the
 // coupon's lock must not be waited for while a batch is held. An empty batch does
 // no harm.
-func (im *codeImport) makeBatches(ctx context.Context, chunk []importRow) error {
-	for _, row := range chunk {
-		k := batchKey{row.set, row.expires}
-		if _, ok := im.batches[k]; ok || row.problem != "" {
+func (im *codeImport) makeBatches(ctx context.Context, chunk *importedChunk) error {
+	for _, k := range chunk.keys {
+		if _, ok := im.batches[k]; ok {
 			continue
 		}
 		id, err := im.makeBatch(ctx, k)
@@ -155,9 +160,9 @@ func (im *codeImport) makeBatch(ctx context.Context, k batchKey) (id int64, err 
 }
 
 // findKnown marks the rows whose codes exist already.
-func (im *codeImport) findKnown(ctx context.Context, chunk []importRow) error {
-	norms := make([]string, 0, len(chunk))
-	for _, row := range chunk {
+func (im *codeImport) findKnown(ctx context.Context, chunk *importedChunk) error {
+	norms := make([]string, 0, len(chunk.rows))
+	for _, row := range chunk.rows {
 		if row.problem == "" {
 			norms = append(norms, row.norm)
 		}
@@ -173,27 +178,8 @@ func (im *codeImport) findKnown(ctx context.Context, chunk []importRow) error {
 	if _, err := pgx.ForEachRow(rows, []any{&norm, &kind}, func() error { known[norm] = kind; return nil }); err != nil {
 		return fmt.Errorf("looking for known codes: %w", err)
 	}
-	for i, row := range chunk {
-		if row.problem == "" {
-			chunk[i].problem = known[row.norm]
-		}
-	}
+	chunk.leaveOut(known)
 	return nil
-}
-
-// written counts a committed chunk and publishes it. A list drawn at random is
-// published as a whole at the end, since the draw scatters over all of it.
-func (im *codeImport) written(ctx context.Context, chunk []importRow) error {
-	im.report.Lines = chunk[len(chunk)-1].line
-	for _, row := range chunk {
-		if row.problem == "" {
-			im.report.Added++
-		}
-	}
-	if im.coupon.Doc.DrawRandom {
-		return nil
-	}
-	return im.publishAll(ctx)
 }
 
 // publishAll lets all written codes of the import be claimed, and serves those
