@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/stretchr/testify/require"
 )
@@ -38,7 +39,7 @@ func (p *Person) Contact() string {
 	return contact.Contact
 }
 
-// Journeys are this person's in a campaign, the newest first.
+// Journeys are this person's in a campaign, or in all, the newest first.
 func (p *Person) Journeys(campaign string) []Journey {
 	p.Helper()
 	contact := p.Contact()
@@ -72,11 +73,13 @@ func (p *Person) Show(id string) (j Journey) {
 	return j
 }
 
-// Ends waits for the end of a journey and gives it.
-func (p *Person) Ends(id string) (j Journey) {
+// Ends waits for the end of a journey and gives it. The list is looked at, as it asks
+// no workflow.
+func (p *Person) Ends(id string) Journey {
 	p.Helper()
-	p.Until(func() bool { j = p.Show(id); return j.State == "ended" }, "journey %s to end", id)
-	return j
+	ended := func(j Journey) bool { return j.ID == id && j.State == "ended" }
+	p.Until(func() bool { return slices.ContainsFunc(p.Journeys(""), ended) }, "journey %s to end", id)
+	return p.Show(id)
 }
 
 // WaitsAt waits until a journey has come to a step.
