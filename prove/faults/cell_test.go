@@ -48,7 +48,9 @@ func (c cell) name() string {
 type result struct {
 	cell
 	struck  bool
+	got     []string      // what became of the person
 	late    time.Duration // how much later than undisturbed the end came
+	again   int           // walks before that came too late for the campaign's own clock
 	settled int           // messages that needed a person's word
 }
 
@@ -114,29 +116,30 @@ func openLane(t testing.TB, o world.Options) *lane {
 	return &lane{World: w, desk: w.OpenDesk(ctx)}
 }
 
-// standstill is after how long without a change nothing more is expected.
-const standstill = 2 * time.Second
+// After standstill without a change nothing more is expected where nothing happens, and
+// after longStandstill wherever something was struck.
+const (
+	standstill     = 2 * time.Second
+	longStandstill = time.Minute
+)
 
-// walk goes one way and gives what became of the person once that stands still, or
-// is what it should be.
-func (l *lane) walk(t *testing.T, way walk.Way, want []string) []string {
+// walk goes one way and gives what became of the person once that is what it should be,
+// or has stood still for so long.
+func (l *lane) walk(t *testing.T, way walk.Way, want []string, still time.Duration) []string {
 	t.Helper()
 	p := l.Person(t, way.Campaign)
 	way.Walk(p)
 	var got []string
-	still := time.Now()
+	since := time.Now()
 	p.Until(func() bool {
 		now, err := l.State(t.Context(), p)
 		if err != nil {
 			return false
 		}
 		if !slices.Equal(now, got) {
-			got, still = now, time.Now()
+			got, since = now, time.Now()
 		}
-		if want != nil {
-			return slices.Equal(got, want)
-		}
-		return time.Since(still) > standstill
+		return slices.Equal(got, want) || time.Since(since) > still
 	}, "this to become of the person:\n%s\nbut it was:\n%s", join(want), lazy(func() string { return join(got) }))
 	return got
 }
@@ -175,25 +178,41 @@ func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	require.NoError(t, l.SetHour(hours(way)))
 	l.Tap.Begin()
 	began := time.Now()
-	u.state = l.walk(t, way, nil)
+	u.state = l.walk(t, way, nil, standstill)
 	u.took, u.moments = time.Since(began)-standstill, l.Tap.Seen()
 	return u
 }
 
-// meet walks the way until the moment comes, a few times at most: two walks don't
-// always meet the same moments, as work that happens side by side is grouped by
-// chance.
+// meet walks the way until the moment comes, a few times at most, and demands that the
+// end is as if nothing had happened. Two walks don't always meet the same moments, as work
+// that happens side by side is grouped by chance; and where an hour is half a second, a
+// machine that stands still for some is too late for what has to be done in time.
 func (l *lane) meet(t *testing.T, c cell, u undisturbed) (r result) {
+	again := 0
 	for range 3 {
-		if r = l.run(t, c, u); r.struck {
+		if r = l.run(t, c, u); tooLate(r.got, u.state) {
+			again++
+			continue
+		}
+		require.Equal(t, u.state, r.got)
+		if r.struck {
 			break
 		}
 	}
+	require.Equal(t, u.state, r.got)
+	r.again = again
 	return r
 }
 
-// run strikes once on the way, and demands that the end is as if nothing had
-// happened.
+// tooLate tells whether something wasn't done that should have been, as its time had
+// passed.
+func tooLate(got, want []string) bool {
+	return slices.ContainsFunc(got, func(line string) bool {
+		return !slices.Contains(want, line) && (strings.Contains(line, "skipped code_expired") || strings.Contains(line, "skipped too_late"))
+	})
+}
+
+// run strikes once on the way.
 func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
 	require.NoError(t, l.SetHour(hours(c.way)))
 	r := result{cell: c}
@@ -205,9 +224,8 @@ func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
 	// A moment that comes only now must not strike the next cell's preparations.
 	calm := sync.OnceValue(func() bool { defer restarting.Wait(); return l.Tap.Disarm(struck) })
 	defer calm()
-	got := l.walk(t, c.way, u.state)
+	r.got = l.walk(t, c.way, u.state, longStandstill)
 	r.struck = calm()
-	require.Equal(t, u.state, got)
 	r.late, r.settled = time.Since(began)-u.took, l.desk.Settled()-before
 	return r
 }
@@ -216,7 +234,7 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 	switch {
 	case c.how == killProcess:
 		l.Kill(c.at.Process)
-		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)) })
+		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)); l.supervise(t) })
 	case c.how == killServer && c.at.Wire == wire.Postgres:
 		l.KillPostgres()
 		restarting.Go(func() { require.NoError(t, l.RestartPostgres()); l.supervise(t) })
@@ -299,15 +317,16 @@ func cells(way walk.Way, moments []wire.Moment) (all []cell) {
 // summary says in a sentence what the cells came to.
 func summary(results []result) string {
 	var late []time.Duration
-	settled := 0
+	again, settled := 0, 0
 	for _, r := range results {
 		late = append(late, r.late)
+		again += r.again
 		settled += r.settled
 	}
 	if len(late) == 0 {
 		return "nothing was struck"
 	}
 	slices.Sort(late)
-	return fmt.Sprintf("the end was the same each time; it came later by %s in the median and %s at most; %d messages needed a person's word",
-		late[len(late)/2].Round(100*time.Millisecond), late[len(late)-1].Round(100*time.Millisecond), settled)
+	return fmt.Sprintf("the end was the same each time; it came later by %s in the median and %s at most; %d messages needed a person's word, and %d walks were too late and gone again",
+		late[len(late)/2].Round(100*time.Millisecond), late[len(late)-1].Round(100*time.Millisecond), settled, again)
 }

@@ -43,7 +43,7 @@ func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
 	var calm sync.Map
 	t.Run("calm", func(t *testing.T) {
 		for _, way := range ways {
-			t.Run(name(way), func(t *testing.T) { t.Parallel(); calm.Store(name(way), l.walk(t, way, nil)) })
+			t.Run(name(way), func(t *testing.T) { t.Parallel(); calm.Store(name(way), l.walk(t, way, nil, standstill)) })
 		}
 	})
 	for _, way := range ways {
@@ -60,7 +60,10 @@ func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
 	t.Run("storm", func(t *testing.T) {
 		for n := range people {
 			way := ways[n%len(ways)]
-			t.Run(fmt.Sprintf("%s-%d", name(way), n), func(t *testing.T) { t.Parallel(); l.walk(t, way, states[name(way)]) })
+			t.Run(fmt.Sprintf("%s-%d", name(way), n), func(t *testing.T) {
+				t.Parallel()
+				require.Equal(t, states[name(way)], l.walk(t, way, states[name(way)], l.Patience))
+			})
 		}
 	})
 	stop()
