@@ -85,10 +85,10 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 			people, people-first, l.kills, settled.Settled())})
 }
 
-// What the transactions of an import write: the one with its codes, and the one that
-// publishes them and serves the line.
+// What the transactions of an import write: the one with its codes, which begins to
+// serve the line, and those that serve the rest of it.
 const (
-	written = "batch,code,import,import_problem"
+	written = "assignment,batch,code,coupon,import,import_problem,outbox,supply_level,supply_waiter"
 	served  = "assignment,batch,coupon,outbox,supply_waiter"
 )
 
