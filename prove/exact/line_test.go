@@ -65,7 +65,7 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 
 	// Each file of the refill meets the death of a starter, and of a worker.
 	files := []wire.Moment{
-		{Wire: wire.Postgres, Does: written, After: true}, {Wire: wire.Postgres, Does: served, After: true}, {Wire: wire.Temporal, Does: "SignalWorkflowExecution", After: true},
+		{Wire: wire.Postgres, Does: written, After: true}, {Wire: wire.Postgres, Does: written}, {Wire: wire.Temporal, Does: "SignalWorkflowExecution", After: true},
 	}
 	files = files[:proof.Size(1, len(files))]
 	each := (people - first) / len(files)
@@ -85,12 +85,9 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 			people, people-first, l.kills, settled.Settled())})
 }
 
-// What the transactions of an import write: the one with its codes, which begins to
-// serve the line, and those that serve the rest of it.
-const (
-	written = "assignment,batch,code,coupon,import,import_problem,outbox,supply_level,supply_waiter"
-	served  = "assignment,batch,coupon,outbox,supply_waiter"
-)
+// written is what the transaction of an import writes that brings its codes and serves the
+// line.
+const written = "assignment,batch,code,coupon,import,import_problem,outbox,supply_level,supply_waiter"
 
 // join lets so many people in.
 func (l *line) join(people int) {
