@@ -65,7 +65,7 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 
 	// Each file of the refill meets the death of a starter, and of a worker.
 	files := []wire.Moment{
-		{Wire: wire.Postgres, Does: written, After: true}, {Wire: wire.Postgres, Does: written}, {Wire: wire.Temporal, Does: "SignalWorkflowExecution", After: true},
+		{Wire: wire.Postgres, Does: firstWritten, After: true}, {Wire: wire.Postgres, Does: laterWritten}, {Wire: wire.Temporal, Does: "SignalWorkflowExecution", After: true},
 	}
 	files = files[:proof.Size(1, len(files))]
 	each := (people - first) / len(files)
@@ -85,9 +85,12 @@ func TestPromise3_JourneysInLineAreServedInTheirOrder(t *testing.T) {
 			people, people-first, l.kills, settled.Settled())})
 }
 
-// written is what the transaction of an import writes that brings its codes and serves the
-// line.
-const written = "assignment,batch,code,coupon,import,import_problem,outbox,supply_level,supply_waiter"
+// What the transaction of an import writes that brings its codes and serves the line: the
+// first, after which the pool's level is told anew, and a later one.
+const (
+	firstWritten = "assignment,batch,code,coupon,import,import_problem,outbox,supply_level,supply_waiter"
+	laterWritten = "assignment,batch,code,coupon,import,import_problem,outbox,supply_waiter"
+)
 
 // join lets so many people in.
 func (l *line) join(people int) {
