@@ -65,6 +65,24 @@ func TestApply_RefusesAFolderWithMistakesAsAWhole(t *testing.T) {
 	require.Equal(t, "not_found", s.do("GET", "/v1/campaigns/welcome", nil).code(t))
 }
 
+func TestApply_SaysThatOthersUseWhatHasToBeChanged(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	s.apply()
+	files := project()
+	files["coupons/ten.yaml"] = strings.Replace(ten, "10", "20", 1)
+	holder, err := s.store.Pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = holder.Exec(t.Context(), `SELECT FROM coupon WHERE name = 'ten' FOR UPDATE`)
+	require.NoError(t, err)
+	answer := s.do("POST", "/v1/apply", map[string]any{"files": files})
+	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	require.Equal(t, "busy", answer.code(t))
+	require.Equal(t, "5", answer.header.Get("Retry-After"))
+	require.NoError(t, holder.Rollback(t.Context()))
+	s.ok("POST", "/v1/apply", map[string]any{"files": files})
+}
+
 func TestCampaigns_ArePausedResumedAndStoppedWithATrace(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

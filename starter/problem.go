@@ -105,6 +105,8 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) error {
 		return problem(http.StatusConflict, "already_settled", "the message's outcome is known, or its call is under way; there is nothing to settle")
 	case errors.Is(err, store.ErrNobodySends):
 		return problem(http.StatusConflict, "journey_over", "nothing would send the message again: it was a test, or its journey is over or past its step; settle it as accepted or give_up")
+	case errors.Is(err, store.ErrBusy):
+		return problem(http.StatusServiceUnavailable, "busy", "others are using what has to be changed; nothing was changed, try again").with("Retry-After", "5")
 	case store.IsDataError(err):
 		log.WarnContext(ctx, "refused by the database", "request", requestID(ctx), "error", err)
 		return problem(http.StatusUnprocessableEntity, "invalid_value", "a value can't be stored: it is too long, or holds characters that text can't have")

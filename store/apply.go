@@ -61,11 +61,17 @@ func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) (changes []
 			break
 		}
 	}
-	if err != nil {
+	switch {
+	case IsConflict(err) || tooLong(err):
+		return nil, fmt.Errorf("applying the project: %w", ErrBusy)
+	case err != nil:
 		return nil, fmt.Errorf("applying the project: %w", err)
 	}
 	return changes, nil
 }
+
+// ErrBusy says that others didn't let go of what had to be changed.
+var ErrBusy = errors.New("others are using what has to be changed, and didn't let go of it")
 
 // applyTries is how often an apply begins anew where it stands in somebody's way.
 const applyTries = 5

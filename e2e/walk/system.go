@@ -29,7 +29,7 @@ type System struct {
 	Sent func() ([]sandbox.Message, error)
 	// Patience bounds every wait for something to happen.
 	Patience time.Duration
-	// Pause is between two looks; default 25 ms.
+	// Pause is between two looks at first; default 25 ms.
 	Pause time.Duration
 	// Insistent callers send again what was not answered, as vendors do.
 	Insistent bool
@@ -126,11 +126,22 @@ func (p *Person) Decode(body []byte, into any) {
 // Until waits for something to become true.
 func (p *Person) Until(done func() bool, what string, args ...any) {
 	p.Helper()
-	deadline := time.Now().Add(p.Patience)
-	for !done() {
-		if time.Now().After(deadline) {
-			p.Fatalf("waited %s for "+what+"\n%s", append(append([]any{p.Patience}, args...), p.why())...)
-		}
-		time.Sleep(cmp.Or(p.Pause, 25*time.Millisecond))
+	if !p.Await(done) {
+		p.Fatalf("waited %s for "+what+"\n%s", append(append([]any{p.Patience}, args...), p.why())...)
 	}
+}
+
+// Await waits for something to become true for as long as there is patience, and tells
+// whether it did. What lets itself be awaited is looked at less and less often, as each
+// look costs what is looked at.
+func (s *System) Await(done func() bool) bool {
+	pause := cmp.Or(s.Pause, 25*time.Millisecond)
+	longest := min(10*pause, max(pause, time.Second))
+	for deadline := time.Now().Add(s.Patience); !done(); pause = min(pause*11/10, longest) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"scrip.dev/scrip/e2e/walk"
-	"scrip.dev/scrip/prove/proof"
 	"scrip.dev/scrip/prove/wire"
 	"scrip.dev/scrip/prove/world"
 )
@@ -50,8 +49,7 @@ type result struct {
 	struck  bool
 	got     []string      // what became of the person
 	late    time.Duration // how much later than undisturbed the end came
-	stood   time.Duration // the longest that the whole machine stood still meanwhile
-	again   int           // walks before that were too late as it did
+	again   int           // walks before that were too late
 	settled int           // messages that needed a person's word
 }
 
@@ -109,9 +107,14 @@ type lane struct {
 	desk *world.Desk
 }
 
+// opening are the worlds that are being opened, a few at a time: what starts up waits for
+// its servers for some seconds only.
+var opening = make(chan struct{}, 3)
+
 func openLane(t testing.TB, o world.Options) *lane {
+	opening <- struct{}{}
+	defer func() { <-opening }()
 	w := world.Open(t, o)
-	w.Pause = proof.Size(100*time.Millisecond, 300*time.Millisecond) // each look asks a workflow, of many lanes at once
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	return &lane{World: w, desk: w.OpenDesk(ctx)}
@@ -125,13 +128,12 @@ const (
 )
 
 // walk goes one way and gives what became of the person once that is what it should be,
-// or has stood still for so long.
-func (l *lane) walk(t *testing.T, way walk.Way, want []string, still time.Duration) []string {
+// or has stood still for so long, and since when it is so.
+func (l *lane) walk(t *testing.T, way walk.Way, want []string, still time.Duration) (got []string, since time.Time) {
 	t.Helper()
 	p := l.Person(t, way.Campaign)
 	way.Walk(p)
-	var got []string
-	since := time.Now()
+	since = time.Now()
 	p.Until(func() bool {
 		now, err := l.State(t.Context(), p)
 		if err != nil {
@@ -142,7 +144,7 @@ func (l *lane) walk(t *testing.T, way walk.Way, want []string, still time.Durati
 		}
 		return want != nil && slices.Equal(got, want) || time.Since(since) > still
 	}, "this to become of the person:\n%s\nbut it was:\n%s", join(want), lazy(func() string { return join(got) }))
-	return got
+	return got, since
 }
 
 func join(lines []string) string { return "  " + strings.Join(lines, "\n  ") }
@@ -179,20 +181,21 @@ func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	require.NoError(t, l.SetHour(hours(way)))
 	l.Tap.Begin()
 	began := time.Now()
-	u.state = l.walk(t, way, nil, standstill)
-	u.took, u.moments = time.Since(began)-standstill, l.Tap.Seen()
+	var ended time.Time
+	u.state, ended = l.walk(t, way, nil, standstill)
+	u.took, u.moments = ended.Sub(began), l.Tap.Seen()
 	return u
 }
 
 // meet walks the way until the moment comes, a few times at most, and demands that the
 // end is as if nothing had happened. Two walks don't always meet the same moments, as work
-// that happens side by side is grouped by chance; and where an hour is half a second, a
-// machine that was seen to stand still for some is too late for what has to be done in
-// time: what is too late without that has failed.
+// that happens side by side is grouped by chance. And where an hour is half a second, a
+// machine that others keep busy may be too late for what has to be done in time: what is
+// too late because of the strike is so each time.
 func (l *lane) meet(t *testing.T, c cell, u undisturbed) (r result) {
 	again := 0
 	for range 3 {
-		if r = l.run(t, c, u); r.stood > standstill && tooLate(r.got, u.state) {
+		if r = l.run(t, c, u); tooLate(r.got, u.state) {
 			again++
 			continue
 		}
@@ -214,34 +217,11 @@ func tooLate(got, want []string) bool {
 	})
 }
 
-// watchClock gives the longest time for which nothing ran until it is asked: a machine
-// that is shared stops now and then. The wall clock goes on meanwhile.
-func watchClock(ctx context.Context) (longest func() time.Duration) {
-	done, answer := make(chan struct{}), make(chan time.Duration)
-	go func() {
-		var most time.Duration
-		for last := time.Now().Round(0); ; {
-			select {
-			case <-done:
-				answer <- most
-				return
-			case <-ctx.Done():
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-			now := time.Now().Round(0)
-			most, last = max(most, now.Sub(last)), now
-		}
-	}()
-	return func() time.Duration { close(done); return <-answer }
-}
-
 // run strikes once on the way.
 func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
 	require.NoError(t, l.SetHour(hours(c.way)))
 	r := result{cell: c}
 	before := l.desk.Settled()
-	stood := watchClock(t.Context())
 	began := time.Now()
 	l.Tap.Begin()
 	var restarting sync.WaitGroup
@@ -249,9 +229,10 @@ func (l *lane) run(t *testing.T, c cell, u undisturbed) result {
 	// A moment that comes only now must not strike the next cell's preparations.
 	calm := sync.OnceValue(func() bool { defer restarting.Wait(); return l.Tap.Disarm(struck) })
 	defer calm()
-	r.got = l.walk(t, c.way, u.state, longStandstill)
-	r.struck, r.stood = calm(), stood()
-	r.late, r.settled = time.Since(began)-u.took, l.desk.Settled()-before
+	var ended time.Time
+	r.got, ended = l.walk(t, c.way, u.state, longStandstill)
+	r.struck = calm()
+	r.late, r.settled = ended.Sub(began)-u.took, l.desk.Settled()-before
 	return r
 }
 
@@ -259,7 +240,7 @@ func (l *lane) strike(t *testing.T, c cell, restarting *sync.WaitGroup) {
 	switch {
 	case c.how == killProcess:
 		l.Kill(c.at.Process)
-		restarting.Go(func() { require.NoError(t, l.Start(c.at.Process)) })
+		restarting.Go(func() { l.supervise(t) })
 	case c.how == killServer && c.at.Wire == wire.Postgres:
 		l.KillPostgres()
 		restarting.Go(func() { require.NoError(t, l.RestartPostgres()); l.supervise(t) })

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,28 +40,29 @@ func TestPromise6_WhateverDiesWhereOneProcessIsAllTheEndIsTheSame(t *testing.T) 
 
 // strikes meets the chosen cells of some ways, on so many worlds beside each other.
 func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Way, choose func([]cell) []cell) {
-	jobs := make(chan func(*testing.T, *lane))
+	walks := make(chan func(*testing.T, *lane))
+	var all errands
 	go func() {
-		defer close(jobs)
+		defer close(walks)
 		dry := make([]undisturbed, len(ways))
 		done := make([]chan struct{}, len(ways))
 		for i, way := range ways {
 			done[i] = make(chan struct{})
-			jobs <- func(t *testing.T, l *lane) { defer close(done[i]); dry[i] = l.dry(t, way) }
+			walks <- func(t *testing.T, l *lane) { defer close(done[i]); dry[i] = l.dry(t, way) }
 		}
-		var all []wire.Moment
+		var moments []wire.Moment
 		campaigns := map[string][]undisturbed{}
 		for i, way := range ways {
 			<-done[i]
-			own := dry[i].after(campaigns[way.Campaign], all)
-			all = append(all, dry[i].moments...)
+			own := dry[i].after(campaigns[way.Campaign], moments)
+			moments = append(moments, dry[i].moments...)
 			campaigns[way.Campaign] = append(campaigns[way.Campaign], dry[i])
 			chosen := choose(cells(way, own))
 			t.Logf("%s %s: %d moments of its own, %d strikes", way.Campaign, way.Name, len(own), len(chosen))
 			for _, c := range chosen {
-				jobs <- func(t *testing.T, l *lane) {
+				all.add(hours(way), func(t *testing.T, l *lane) {
 					t.Run(c.name(), func(t *testing.T) { n.note(l.meet(t, c, dry[i])) })
-				}
+				})
 			}
 		}
 	}()
@@ -69,13 +71,51 @@ func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Wa
 			t.Run("lane", func(t *testing.T) {
 				t.Parallel()
 				l := openLane(t, o)
-				for job := range jobs {
-					job(t, l)
+				for walk := range walks {
+					walk(t, l)
+				}
+				for strike := all.next(l.Hour()); strike != nil; strike = all.next(l.Hour()) {
+					strike(t, l)
 				}
 				l.audit(t)
 			})
 		}
 	})
+}
+
+// errands are what is left to do on lanes, by how long an hour takes there: a lane that
+// changes it starts its processes again.
+type errands struct {
+	sync.Mutex
+	left map[time.Duration][]func(*testing.T, *lane)
+}
+
+func (e *errands) add(hour time.Duration, do func(*testing.T, *lane)) {
+	e.Lock()
+	defer e.Unlock()
+	if e.left == nil {
+		e.left = map[time.Duration][]func(*testing.T, *lane){}
+	}
+	e.left[hour] = append(e.left[hour], do)
+}
+
+// next gives an errand of a lane's own hour, or of the one that most is left of, or nil.
+func (e *errands) next(hour time.Duration) func(*testing.T, *lane) {
+	e.Lock()
+	defer e.Unlock()
+	if len(e.left[hour]) == 0 {
+		for other, left := range e.left {
+			if len(left) > len(e.left[hour]) {
+				hour = other
+			}
+		}
+	}
+	if len(e.left[hour]) == 0 {
+		return nil
+	}
+	do := e.left[hour][0]
+	e.left[hour] = e.left[hour][1:]
+	return do
 }
 
 // notes are the results of cells.

@@ -65,12 +65,8 @@ func (w *World) Count(t testing.TB, statement string, args ...any) (n int) {
 // Until waits for something to become true of the whole.
 func (w *World) Until(t testing.TB, done func() bool, what string, args ...any) {
 	t.Helper()
-	deadline := time.Now().Add(w.Patience)
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for "+what, append([]any{w.Patience}, args...)...)
-		}
-		time.Sleep(w.Pause)
+	if !w.Await(done) {
+		t.Fatalf("waited %s for "+what, append([]any{w.Patience}, args...)...)
 	}
 }
 
