@@ -59,7 +59,7 @@ func TestControl_WithoutTheQuestionWhoWasGivenACode(t *testing.T) {
 
 func TestControl_WithoutTheQuestionWhoseACodeIs(t *testing.T) {
 	for proof, says := range map[string]string{
-		"TestGuesses_ACodeThatIsNotYoursIsLikeNone": "of MINE1: other statements than for a code that doesn't exist",
+		"TestGuesses_ACodeThatIsNotYoursIsLikeNone": "validate of MINE2",
 		"TestGuesses_AtCodesOfOthersCostAMiss":      "codes of others are tried out without a limit",
 	} {
 		control.Miss(t, control.Safeguard{Name: "that a code of somebody else's isn't found", File: "store/code_find.go",
