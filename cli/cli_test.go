@@ -284,6 +284,22 @@ func TestDatabase_ThatCantBeReachedIsSaidWithoutItsPassword(t *testing.T) {
 	}
 }
 
+func TestDatabase_ThatCantBeMigratedIsSaid(t *testing.T) {
+	t.Parallel()
+	sh := newShell(t)
+	sh.env["DATABASE_URL"] = pgtest.URL(t)
+	s, err := store.Open(t.Context(), sh.env["DATABASE_URL"], 1)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	_, err = s.Pool.Exec(t.Context(), `CREATE TABLE contact ()`)
+	require.NoError(t, err)
+	for _, command := range []string{"starter", "worker", "serve", "migrate"} {
+		r := sh.scrip(command)
+		require.Equal(t, 1, r.code, command)
+		require.Contains(t, r.err, "migrating the database", command)
+	}
+}
+
 func TestCodec_SaysWhatItLacksAndNothingOfWhatItDoesNotNeed(t *testing.T) {
 	t.Parallel()
 	sh := newShell(t)

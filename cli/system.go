@@ -46,14 +46,16 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if err != nil {
 		return nil, err
 	}
-	if s.store, err = a.openStore(ctx, s.config); err != nil {
+	opened, err := a.openStore(ctx, s.config)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			s.store.Close()
+			opened.Close()
 		}
 	}()
+	s.store = opened
 	if err := s.store.Migrate(ctx); err != nil {
 		return nil, err
 	}

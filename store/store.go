@@ -98,7 +98,9 @@ func (s *Store) Close() {
 	s.Pool.Close()
 }
 
-// Migrate brings the schema up to date, one process at a time (advisory lock).
+// Migrate brings the schema up to date, one process at a time (advisory lock). Processes
+// of the release before may serve meanwhile: where a migration and one of theirs lock the
+// same tables in another order, the migration is tried again.
 func (s *Store) Migrate(ctx context.Context) error {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -114,11 +116,19 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("preparing the migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	for range migrateTries {
+		if _, err = provider.Up(ctx); !IsConflict(err) {
+			break
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
 	return nil
 }
+
+// migrateTries is how often migrations begin anew; each has waited for a while.
+const migrateTries = 10
 
 // OneAtATime runs do unless somebody else is running one under the same name; ran is
 // false then. Nobody waits with a connection that others need.

@@ -26,7 +26,9 @@ func name(way walk.Way) string { return way.Campaign + " " + way.Name }
 // TestPromise6_InAStormEverybodyArrives kills processes and servers at random
 // while many people are under way at once.
 func TestPromise6_InAStormEverybodyArrives(t *testing.T) {
-	t.Parallel()
+	if !proof.Full() { // so many people need the machine for themselves to be in time
+		t.Parallel()
+	}
 	people := proof.Size(12, 300)
 	// An hour is long: what people do in time has to stay in time.
 	w := world.Open(t, world.Options{Hour: proof.Size(1*time.Second, 5*time.Second), Starters: 1, Workers: 2, Served: 1, Patience: proof.Size(4*time.Minute, 40*time.Minute)})
