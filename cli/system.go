@@ -46,7 +46,7 @@ func (a *app) openSystem(ctx context.Context, service string) (s *system, err er
 	if err != nil {
 		return nil, err
 	}
-	opened, err := a.openStore(ctx, s.config)
+	opened, err := a.openStore(ctx, s.config) // by a name of its own: s is nil where an error is returned
 	if err != nil {
 		return nil, err
 	}

@@ -57,17 +57,14 @@ type ApplyOptions struct {
 func (s *Store) Apply(ctx context.Context, f Folder, o ApplyOptions) (changes []Change, err error) {
 	for range applyTries {
 		// Whoever uses codes of several of the coupons takes them in another order.
-		if changes, err = s.applyOnce(ctx, f, o); !IsConflict(err) && !tooLong(err) {
-			break
+		if changes, err = s.applyOnce(ctx, f, o); err == nil {
+			return changes, nil
+		}
+		if !IsConflict(err) && !tooLong(err) {
+			return nil, fmt.Errorf("applying the project: %w", err)
 		}
 	}
-	switch {
-	case IsConflict(err) || tooLong(err):
-		return nil, fmt.Errorf("applying the project: %w", ErrBusy)
-	case err != nil:
-		return nil, fmt.Errorf("applying the project: %w", err)
-	}
-	return changes, nil
+	return nil, fmt.Errorf("applying the project: %w", ErrBusy)
 }
 
 // ErrBusy says that others didn't let go of what had to be changed.
