@@ -41,7 +41,7 @@ func TestPromise6_WhateverDiesWhereOneProcessIsAllTheEndIsTheSame(t *testing.T) 
 // strikes meets the chosen cells of some ways, on so many worlds beside each other.
 func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Way, choose func([]cell) []cell) {
 	walks := make(chan func(*testing.T, *lane))
-	var all errands
+	all := errands{left: map[time.Duration][]errand{}, lanes: map[time.Duration]int{}}
 	go func() {
 		defer close(walks)
 		dry := make([]undisturbed, len(ways))
@@ -60,9 +60,9 @@ func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Wa
 			chosen := choose(cells(way, own))
 			t.Logf("%s %s: %d moments of its own, %d strikes", way.Campaign, way.Name, len(own), len(chosen))
 			for _, c := range chosen {
-				all.add(hours(way), func(t *testing.T, l *lane) {
+				all.add(errand{hours(way), dry[i].took, func(t *testing.T, l *lane) {
 					t.Run(c.name(), func(t *testing.T) { n.note(l.meet(t, c, dry[i])) })
-				})
+				}})
 			}
 		}
 	}()
@@ -74,8 +74,10 @@ func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Wa
 				for walk := range walks {
 					walk(t, l)
 				}
-				for strike := all.next(l.Hour()); strike != nil; strike = all.next(l.Hour()) {
-					strike(t, l)
+				var hour time.Duration
+				for e, ok := all.next(0); ok; e, ok = all.next(hour) {
+					hour = e.hour
+					e.do(t, l)
 				}
 				l.audit(t)
 			})
@@ -83,39 +85,52 @@ func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Wa
 	})
 }
 
-// errands are what is left to do on lanes, by how long an hour takes there: a lane that
-// changes it starts its processes again.
+// errand is one thing to do on a lane.
+type errand struct {
+	hour time.Duration // how long an hour takes there
+	took time.Duration // how long it takes when nothing happens
+	do   func(*testing.T, *lane)
+}
+
+// errands are what is left to do, by how long an hour takes: a lane that changes it
+// starts its processes again.
 type errands struct {
 	sync.Mutex
-	left map[time.Duration][]func(*testing.T, *lane)
+	left  map[time.Duration][]errand
+	lanes map[time.Duration]int // that keep to this hour
 }
 
-func (e *errands) add(hour time.Duration, do func(*testing.T, *lane)) {
+func (e *errands) add(do errand) {
 	e.Lock()
 	defer e.Unlock()
-	if e.left == nil {
-		e.left = map[time.Duration][]func(*testing.T, *lane){}
-	}
-	e.left[hour] = append(e.left[hour], do)
+	e.left[do.hour] = append(e.left[do.hour], do)
 }
 
-// next gives an errand of a lane's own hour, or of the one that most is left of, or nil.
-func (e *errands) next(hour time.Duration) func(*testing.T, *lane) {
+// next gives a lane an errand of the hour that it keeps to, while there is one. Else the
+// lane goes where most is left for each, so that ways that mostly wait are gone beside
+// ways that mostly work.
+func (e *errands) next(hour time.Duration) (next errand, ok bool) {
 	e.Lock()
 	defer e.Unlock()
 	if len(e.left[hour]) == 0 {
+		e.lanes[hour]--
+		var most time.Duration
 		for other, left := range e.left {
-			if len(left) > len(e.left[hour]) {
-				hour = other
+			var all time.Duration
+			for _, do := range left {
+				all += do.took
+			}
+			if each := all / time.Duration(e.lanes[other]+1); each > most {
+				hour, most = other, each
 			}
 		}
+		e.lanes[hour]++
 	}
 	if len(e.left[hour]) == 0 {
-		return nil
+		return errand{}, false
 	}
-	do := e.left[hour][0]
-	e.left[hour] = e.left[hour][1:]
-	return do
+	next, e.left[hour] = e.left[hour][0], e.left[hour][1:]
+	return next, true
 }
 
 // notes are the results of cells.

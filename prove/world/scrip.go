@@ -197,9 +197,6 @@ func (w *World) Stop(name string) error {
 	return p.Stop(time.Minute)
 }
 
-// Hour is how long one takes.
-func (w *World) Hour() time.Duration { return w.options.Hour }
-
 // SetHour makes an hour take so long, which restarts the processes.
 func (w *World) SetHour(hour time.Duration) error {
 	if hour == w.options.Hour {

@@ -14,6 +14,7 @@ import (
 	"scrip.dev/scrip/config"
 	"scrip.dev/scrip/dev/sandbox"
 	"scrip.dev/scrip/prove/proof"
+	"scrip.dev/scrip/store"
 )
 
 // policies are both that there are. With resend the window is short, so that the
@@ -32,10 +33,7 @@ func TestPromise4_NeverTwiceOnAChannel(t *testing.T) {
 			ids = append(ids, w.together()...)
 			w.sandbox.ClearFaults()
 			sum := w.holds(ids)
-			for fault, of := range heard {
-				require.Equal(t, 2*len(of), w.count(`SELECT count(*) FROM message WHERE journey_id = ANY ($1) AND state = 'accepted'`, of),
-					"%s: what the vendor took and told of is known as accepted, not left to a person", fault)
-			}
+			w.known(heard)
 			if p.onUnknown == config.Park {
 				require.Zero(t, sum.resent)
 			}
@@ -45,6 +43,24 @@ func TestPromise4_NeverTwiceOnAChannel(t *testing.T) {
 				Found: fmt.Sprintf("%d attempts; %d accepted, %d refused, %d parked and listed; %d sent again by policy, %d of them accepted before",
 					sum.attempts, sum.accepted, sum.refused, sum.parked, sum.resent, sum.twice)})
 		})
+	}
+}
+
+// known checks that what the vendors took and told of is known as accepted, and not left
+// to a person. A call that the machine holds up until its time is over, before the
+// vendor has it, is not among them: most are.
+func (w *world) known(heard map[string][]string) {
+	w.Helper()
+	taken, rows := w.accepted(), w.rows()
+	for fault, of := range heard {
+		took := 0
+		for _, r := range rows {
+			if slices.Contains(of, r.Journey) && taken[r.ID] > 0 {
+				took++
+				require.Equal(w, store.MessageAccepted, r.State, "%s: the vendor took it and told so: %+v", fault, r)
+			}
+		}
+		require.Greater(w, took, len(of), "%s: the vendor took most of the two messages each of %d journeys", fault, len(of))
 	}
 }
 
