@@ -61,11 +61,15 @@ type undisturbed struct {
 }
 
 // hours says how long an hour takes on a way: so long that what a person does in
-// time stays in time when everything restarts meanwhile, so short that the ways
-// with long waits end.
+// time stays in time when everything restarts meanwhile, and that a code outlives the
+// half minute in which nobody knows whether its message was sent; so short that the
+// ways with long waits end.
 func hours(way walk.Way) time.Duration {
+	if way.Campaign == "flash20-not-bought" { // its code is valid for a day
+		return 3 * time.Second
+	}
 	switch way.Name {
-	case "redeemed", "redeemed-at-a-till", "bought-without-code", "by-hand", "returned", "bought", "not-bought": // these don't last until the end of a wait
+	case "redeemed", "redeemed-at-a-till", "bought-without-code", "by-hand", "returned", "friend-returned": // these don't last until the end of a wait
 		return time.Second
 	case "applied", "last-call-by-mail": // the last call goes out a day before the code expires
 		return 800 * time.Millisecond
@@ -77,9 +81,7 @@ func hours(way walk.Way) time.Duration {
 		return 60 * time.Millisecond
 	}
 	switch way.Campaign {
-	case "goodwill":
-		return 30 * time.Millisecond
-	case "bulk-buyer", "ten-orders", "referral-advocate", "review-thanks":
+	case "goodwill", "bulk-buyer", "ten-orders", "referral-advocate", "review-thanks":
 		return 100 * time.Millisecond
 	}
 	return 250 * time.Millisecond

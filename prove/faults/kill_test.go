@@ -76,6 +76,9 @@ func (n *notes) strikes(t *testing.T, lanes int, o world.Options, ways []walk.Wa
 				}
 				var hour time.Duration
 				for e, ok := all.next(0); ok; e, ok = all.next(hour) {
+					if hour != 0 && e.hour != hour {
+						l.audit(t)
+					}
 					hour = e.hour
 					e.do(t, l)
 				}

@@ -58,7 +58,7 @@ func (s *session) close() { s.client.Close(); s.server.Close() }
 // requests passes on what the client says.
 func (s *session) requests() {
 	defer s.close()
-	in, out := bufio.NewReaderSize(s.client, 1<<16), bufio.NewWriterSize(s.server, 1<<16)
+	in, out := bufio.NewReader(s.client), bufio.NewWriter(s.server)
 	if err := startup(in, out); err != nil {
 		return
 	}
@@ -142,7 +142,7 @@ func (s *session) isIdle() bool {
 // answers passes on what the server says.
 func (s *session) answers() {
 	defer s.close()
-	in, out := bufio.NewReaderSize(s.server, 1<<16), bufio.NewWriterSize(s.client, 1<<16)
+	in, out := bufio.NewReader(s.server), bufio.NewWriter(s.client)
 	for {
 		kind, body, err := message(in)
 		if err != nil {
