@@ -46,28 +46,36 @@ func TestPromise4_NeverTwiceOnAChannel(t *testing.T) {
 	}
 }
 
+// each is how many messages of a channel a fault meets when it is alone.
+func each() int { return proof.Size(2, 12) }
+
 // known checks that what the vendors took and told of is known as accepted, and not left
 // to a person. A call that the machine holds up until its time is over, before the
-// vendor has it, is not among them: most are.
+// vendor has it, is not among them; were it a fault that keeps its vendor from taking
+// messages, all that it met on a channel would be missing.
 func (w *world) known(heard map[string][]string) {
 	w.Helper()
 	taken, rows := w.accepted(), w.rows()
 	for fault, of := range heard {
-		took := 0
+		missing := 0
 		for _, r := range rows {
-			if slices.Contains(of, r.Journey) && taken[r.ID] > 0 {
-				took++
-				require.Equal(w, store.MessageAccepted, r.State, "%s: the vendor took it and told so: %+v", fault, r)
+			if !slices.Contains(of, r.Journey) {
+				continue
 			}
+			if taken[r.ID] == 0 {
+				missing++
+				continue
+			}
+			require.Equal(w, store.MessageAccepted, r.State, "%s: the vendor took it and told so: %+v", fault, r)
 		}
-		require.Greater(w, took, len(of), "%s: the vendor took most of the two messages each of %d journeys", fault, len(of))
+		require.Less(w, missing, each(), "%s: messages that no vendor took", fault)
 	}
 }
 
 // alone lets each fault meet some messages by itself. heard are the journeys, by
 // fault, whose messages the vendors take in the end and tell of.
 func (w *world) alone() (ids []string, heard map[string][]string) {
-	n := proof.Size(2, 12)
+	n := each()
 	heard = map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(faults)) {
 		for channel := range vendors {
