@@ -11,18 +11,19 @@ import (
 
 // row is a message in the ledger.
 type row struct {
-	ID, Journey, Channel, State, Delivery, VendorID string
-	Attempt, Resent                                 int
+	ID, Journey, Channel, To, State, Delivery, VendorID string
+	Attempt, Resent                                     int
 }
 
 func (w *world) rows() []row {
-	rows, err := w.store.Pool.Query(background, `SELECT id, journey_id, channel, state, delivery, coalesce(vendor_id, ''), attempt, resent FROM message`)
+	rows, err := w.store.Pool.Query(background, `SELECT m.id, m.journey_id, m.channel, i.value_norm, m.state, m.delivery, coalesce(m.vendor_id, ''), m.attempt, m.resent
+		FROM message m JOIN identity i ON i.contact_id = m.contact_id AND i.kind = CASE m.channel WHEN 'email' THEN 'email' ELSE 'phone' END`)
 	require.NoError(w, err)
 	defer rows.Close()
 	var all []row
 	for rows.Next() {
 		var r row
-		require.NoError(w, rows.Scan(&r.ID, &r.Journey, &r.Channel, &r.State, &r.Delivery, &r.VendorID, &r.Attempt, &r.Resent))
+		require.NoError(w, rows.Scan(&r.ID, &r.Journey, &r.Channel, &r.To, &r.State, &r.Delivery, &r.VendorID, &r.Attempt, &r.Resent))
 		all = append(all, r)
 	}
 	require.NoError(w, rows.Err())
