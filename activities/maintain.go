@@ -37,32 +37,43 @@ type Executions interface {
 const lostBatch = 200
 
 // Maintain does one round of upkeep. Every part is harmless when repeated, and one
-// that fails doesn't keep the others from their turn.
+// that fails, or has too much to do, doesn't keep the others from their turn.
 func (a *Activities) Maintain(ctx context.Context, _ UpkeepInput) (Upkeep, error) {
 	var done Upkeep
+	parts := []struct {
+		count *int
+		do    func(context.Context) (int, error)
+	}{
+		{&done.Expired, func(ctx context.Context) (int, error) { return a.Store.RaiseExpired(ctx, a.Project.Clock) }},
+		{&done.Expired, func(ctx context.Context) (int, error) {
+			return a.Store.RaiseExpiredCoupons(ctx, a.Project.Clock, a.Project.Zone)
+		}},
+		{&done.Restarted, func(ctx context.Context) (int, error) { return a.Store.RestartForgotten(ctx, time.Minute) }},
+		{&done.Lost, a.closeLost},
+		{&done.TakenBack, a.takeBackLeft},
+		{&done.GivenUp, a.giveUpCalls},
+		{&done.Notified, a.notifyAgain},
+		{new(int), func(ctx context.Context) (int, error) { return 0, a.Store.ApplyEarlyEvidence(ctx) }},
+		{&done.Dropped, func(ctx context.Context) (int, error) { return a.Store.DropOld(ctx, a.Project.KeepBodies) }},
+	}
 	var errs []error
-	note := func(count *int, n int, err error) {
-		*count += n
+	for i, part := range parts {
+		ctx, cancel := share(ctx, len(parts)-i)
+		n, err := part.do(ctx)
+		cancel()
+		*part.count += n
 		errs = append(errs, err)
 	}
-	n, err := a.Store.RaiseExpired(ctx, a.Project.Clock)
-	note(&done.Expired, n, err)
-	n, err = a.Store.RaiseExpiredCoupons(ctx, a.Project.Clock, a.Project.Zone)
-	note(&done.Expired, n, err)
-	n, err = a.Store.RestartForgotten(ctx, time.Minute)
-	note(&done.Restarted, n, err)
-	n, err = a.closeLost(ctx)
-	note(&done.Lost, n, err)
-	n, err = a.takeBackLeft(ctx)
-	note(&done.TakenBack, n, err)
-	n, err = a.giveUpCalls(ctx)
-	note(&done.GivenUp, n, err)
-	n, err = a.notifyAgain(ctx)
-	note(&done.Notified, n, err)
-	errs = append(errs, a.Store.ApplyEarlyEvidence(ctx))
-	n, err = a.Store.DropOld(ctx, a.Project.KeepBodies)
-	note(&done.Dropped, n, err)
 	return done, a.wrap(ctx, "maintaining", Step{}, errors.Join(errs...))
+}
+
+// share gives the next of so many parts its share of the time that is left.
+func share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
+	until, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(until)/time.Duration(parts))
 }
 
 // giveUpCalls lists the messages whose attempts were lost after their journey had

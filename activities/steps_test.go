@@ -405,6 +405,30 @@ func TestMaintain_ClosesJourneysThatTemporalLost(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM journey WHERE outcome = 'lost'`))
 }
 
+// hanging is a Temporal that doesn't answer.
+type hanging struct{}
+
+func (hanging) Running(ctx context.Context, _, _ string) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+func TestMaintain_APartThatTakesAllItsTimeLeavesTheOthersTheirs(t *testing.T) {
+	d := unsettled(t)
+	d.wantAgain()
+	d.exec(`UPDATE journey SET started_at = now() - interval '2 hours'`)
+	d.hands.Executions = hanging{}
+	maintain := func(ctx context.Context, in activities.UpkeepInput) (activities.Upkeep, error) {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		return d.hands.Maintain(ctx, in)
+	}
+	d.env.RegisterActivity(maintain)
+	_, err := d.env.ExecuteActivity(maintain, activities.UpkeepInput{})
+	require.ErrorContains(t, err, "maintaining failed")
+	require.Equal(t, 2, d.count(`SELECT count(*) FROM message WHERE state = 'accepted' AND resent = 1`))
+}
+
 func TestMaintain_StartsEntriesThatWereForgottenAndDropsOldPayloads(t *testing.T) {
 	d := setup(t)
 	d.hands.Executions = executions{}

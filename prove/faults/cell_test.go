@@ -16,6 +16,7 @@ import (
 	"scrip.dev/scrip/e2e/walk"
 	"scrip.dev/scrip/prove/wire"
 	"scrip.dev/scrip/prove/world"
+	"scrip.dev/scrip/workflows"
 )
 
 // Ways to strike at a moment.
@@ -123,10 +124,11 @@ func openLane(t testing.TB, o world.Options) *lane {
 }
 
 // After standstill without a change nothing more is expected where nothing happens, and
-// after longStandstill wherever something was struck.
+// after longStandstill wherever something was struck: what waits for the regular upkeep
+// then has had its turn.
 const (
 	standstill     = 2 * time.Second
-	longStandstill = time.Minute
+	longStandstill = workflows.MaintenanceEvery + 30*time.Second
 )
 
 // walk goes one way and gives what became of the person once that is what it should be,
@@ -274,7 +276,7 @@ func (l *lane) supervise(t *testing.T) {
 
 // housekeeping are the tables that a worker sweeps from time to time, whatever
 // journeys do.
-var housekeeping = []string{"delivery", "delivery_body", "delivery_key", "hold", "idempotency_key", "setting"}
+var housekeeping = []string{"delivery,setting", "delivery_body", "delivery_key", "hold", "idempotency_key", "message_evidence", "outbox", "setting"}
 
 // after is what a way has of its own: the moments from where it first differs from
 // the ways before it through the same campaign, whose moments are struck there, as

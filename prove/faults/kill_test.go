@@ -15,7 +15,7 @@ import (
 )
 
 // lanes is how many worlds run cells beside each other: they mostly wait.
-func lanes() int { return proof.Size(4, 18) }
+func lanes() int { return proof.Size(4, 10) }
 
 // TestPromise6_WhateverDiesWhenTheEndIsTheSame strikes at every moment of every way
 // through the example campaigns: before and after each commit, each call to
