@@ -14,9 +14,9 @@ import (
 	"scrip.dev/scrip/prove/world"
 )
 
-// lanes is how many worlds run cells beside each other. On two cores eighteen are as many
-// as ways that mostly wait can use; ways that mostly work go half as fast with them as
-// with ten, as calls that time out are made again.
+// lanes is how many worlds run cells beside each other: more leave less of the machine
+// idle where ways mostly wait, and overload it where they mostly work, as calls that
+// time out are made again.
 func lanes() int { return proof.Size(4, 14) }
 
 // TestPromise6_WhateverDiesWhenTheEndIsTheSame strikes at every moment of every way
