@@ -193,8 +193,6 @@ func (l *lane) dry(t *testing.T, way walk.Way) (u undisturbed) {
 	l.Tap.Begin()
 	l.walk(t, way, nil, standstill)
 	u.again = l.Tap.Seen()
-	seldom := slices.DeleteFunc(slices.Clone(u.moments), func(at wire.Moment) bool { return slices.Contains(u.again, at) })
-	require.Less(t, len(seldom)*2, len(u.moments), "most moments come each time, but these didn't: %v", seldom)
 	return u
 }
 

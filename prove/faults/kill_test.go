@@ -153,8 +153,9 @@ func (n *notes) note(r result) {
 func (n *notes) tell(t *testing.T, of string) {
 	n.Lock()
 	defer n.Unlock()
-	struck, missed := map[string][]result{}, map[string][]string{}
+	struck, missed, begun := map[string][]result{}, map[string][]string{}, map[string]int{}
 	for _, r := range n.results {
+		begun[r.how]++
 		if r.struck {
 			struck[r.how] = append(struck[r.how], r)
 		} else if !r.seldom {
@@ -164,6 +165,7 @@ func (n *notes) tell(t *testing.T, of string) {
 	for _, how := range hows {
 		met, not := len(struck[how]), missed[how]
 		require.LessOrEqual(t, len(not)*10, met+len(not), "%s: at least nine of ten moments that come each time come again, but these didn't:\n%s", how, join(not))
+		require.GreaterOrEqual(t, met*2, begun[how], "%s: at least half of all moments come again", how)
 		if !t.Failed() && met > 0 {
 			proof.Found(t, proof.Finding{Promise: 6, Tried: how + " at a moment of " + of, Times: met, Found: summary(struck[how])})
 		}
