@@ -137,7 +137,10 @@ func FuzzPayloadKeys(f *testing.F) {
 		c.PayloadKeys = keys
 		if _, err := c.PayloadCodec(); err != nil {
 			for _, key := range keys {
-				require.False(t, len(key.Secret.Reveal()) > 20 && strings.Contains(err.Error(), key.Secret.Reveal()), "a secret is repeated")
+				secret := key.Secret.Reveal()
+				// The error names ids. No secret that works is as short as one.
+				isID := slices.ContainsFunc(keys, func(other PayloadKey) bool { return strings.Contains(other.ID, secret) })
+				require.False(t, len(secret) > 20 && !isID && strings.Contains(err.Error(), secret), "a secret is repeated")
 			}
 		}
 	})
