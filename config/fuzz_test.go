@@ -111,7 +111,7 @@ func FuzzSetDuration(f *testing.F) {
 // FuzzPayloadKeys: keys of the environment are pairs whose ids may stand beside
 // payloads, as many as there are words, or an error that repeats nothing.
 func FuzzPayloadKeys(f *testing.F) {
-	for _, s := range []string{"2026:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "a:b,c:d", "a:b\nc:d", ":secretsecret", "secretsecretsecret", "a:", "a:b:c", ",,", "\u2028a:b"} {
+	for _, s := range []string{"2026:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "2026:a-secret-that-is-not-base64", "a:b,c:d", "a:b\nc:d", ":secretsecret", "secretsecretsecret", "a:", "a:b:c", ",,", "\u2028a:b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -136,11 +136,12 @@ func FuzzPayloadKeys(f *testing.F) {
 		c := defaults()
 		c.PayloadKeys = keys
 		if _, err := c.PayloadCodec(); err != nil {
+			said := err.Error() // with ids, which may look like their secrets
 			for _, key := range keys {
-				secret := key.Secret.Reveal()
-				// The error names ids. No secret that works is as short as one.
-				isID := slices.ContainsFunc(keys, func(other PayloadKey) bool { return strings.Contains(other.ID, secret) })
-				require.False(t, len(secret) > 20 && !isID && strings.Contains(err.Error(), secret), "a secret is repeated")
+				said = strings.ReplaceAll(said, key.ID, "·")
+			}
+			for _, key := range keys {
+				require.False(t, len(key.Secret.Reveal()) > 20 && strings.Contains(said, key.Secret.Reveal()), "a secret is repeated")
 			}
 		}
 	})
