@@ -135,6 +135,7 @@ func (s *Sandbox) routes() http.Handler {
 	s.sendGridRoutes(mux)
 	s.twilioRoutes(mux)
 	s.shopifyRoutes(mux)
+	s.fraudRoutes(mux)
 	s.pageRoutes(mux)
 	s.shopRoutes(mux)
 	mux.HandleFunc("GET /sandbox/messages", s.listMessages)

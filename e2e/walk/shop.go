@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -100,6 +101,24 @@ func (p *Person) Imports(coupon, codes string) {
 	p.Post(p.Base+"/v1/coupons/"+coupon+"/codes", http.Header{
 		"Authorization": {"Bearer " + p.Key}, "Content-Type": {"text/plain"}, "Idempotency-Key": {rand.Text()}}, []byte(codes+"\n"))
 }
+
+// Withholds lets a coupon be over, for everybody, until it is offered again.
+func (p *Person) Withholds(coupon string) (offer func()) {
+	p.Helper()
+	var stands struct{ Source string }
+	p.Call(http.MethodGet, "/v1/coupons/"+coupon, nil, &stands)
+	apply := func(document string) {
+		p.Helper()
+		p.Call(http.MethodPost, "/v1/apply", map[string]any{"files": map[string]string{"campaigns/" + coupon + ".yaml": document}}, nil)
+	}
+	over := validFor.ReplaceAllString(stands.Source, `valid_until: "2000-01-01"`)
+	require.NotEqual(p, stands.Source, over, "its codes are valid for some time")
+	apply(over)
+	return func() { p.Helper(); apply(stands.Source) }
+}
+
+// validFor is the line of a coupon's document that bounds its codes.
+var validFor = regexp.MustCompile(`(?m)^valid_for: .*$`)
 
 // Messages are those that the vendors took for this person, oldest first.
 func (p *Person) Messages() []sandbox.Message {

@@ -100,6 +100,9 @@ var Ways = []Way{
 		p.Happens("review.removed", map[string]any{"review_id": "r" + p.Token})
 		return p.Ends(j.ID)
 	}, "review_removed", 0},
+	{"review-thanks", "trusted", func(p *Person) Journey {
+		return p.Ends(p.Wants("review.submitted", "review-thanks", map[string]any{"verified_purchase": true, "product_id": p.Token, "review_id": "r" + p.Token + "-risk-15"}).ID)
+	}, "completed", 1},
 	{"bulk-buyer", "thanked", func(p *Person) Journey {
 		p.Imports("bulk-50", "BULK-"+p.Token)
 		return p.Ends(p.Wants("order.paid", "bulk-buyer", map[string]any{"quantity": 25, "total": 500, "order_id": "o" + p.Token}).ID)
@@ -183,6 +186,13 @@ var Ways = []Way{
 		p.Call(http.MethodPost, "/v1/campaigns/goodwill/start", map[string]any{"contact": p.Contact()}, nil)
 		return p.Ends(p.Enters("goodwill").ID)
 	}, "completed", 0},
+	{"goodwill", "no-code", func(p *Person) Journey {
+		p.Happens("account.opened", nil)
+		p.Until(func() bool { return p.Contact() != "" }, "the contact")
+		defer p.Withholds("goodwill")()
+		p.Call(http.MethodPost, "/v1/campaigns/goodwill/start", map[string]any{"contact": p.Contact()}, nil)
+		return p.Ends(p.Enters("goodwill").ID)
+	}, "no_code", 0},
 }
 
 // advocate is this person as an own system knows them.
