@@ -23,7 +23,7 @@ const (
 type Moment struct {
 	Process string // whose: "starter", "worker"
 	Wire    string // with whom: Postgres, Temporal or Vendor
-	Does    string // tables that are written, an RPC's name, a vendor's address
+	Does    string // tables that are written, an RPC's name, a vendor's address and whether it refused
 	Nth     int    // which one of these in the run, from 1
 	After   bool   // it is done on the other side and not yet answered; else it has not arrived there
 }

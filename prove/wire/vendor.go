@@ -22,6 +22,9 @@ func VendorProxy(process string, tap *Tap, vendors http.Handler) http.Handler {
 		answer := &answer{header: http.Header{}, status: http.StatusOK}
 		vendors.ServeHTTP(answer, r)
 		m.After = true
+		if answer.status >= http.StatusBadRequest { // what follows is another way
+			m.Does += " refused"
+		}
 		if tap.meet(m) {
 			panic(http.ErrAbortHandler)
 		}
