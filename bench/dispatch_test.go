@@ -16,7 +16,7 @@ import (
 	"scrip.dev/scrip/store"
 )
 
-const dispatches = 300 // measured in each turn
+const dispatches = 300 // measured in each round
 
 // BenchmarkDispatch holds the time from a hook's answer until Temporal has taken the
 // start of its journey, and Postgres knows, against Temporal's StartWorkflow.
@@ -31,17 +31,21 @@ func BenchmarkDispatch(b *testing.B) {
 		perSecond float64
 	}{{"idle", 0}, {"half_load", full.perSecond / 2}} {
 		stop := s.load(under.perSecond, s.shopper, &next)
-		var taken, starts []time.Duration
-		for range dispatches {
-			taken = append(taken, s.dispatched(next.Add(1)))
-			starts = append(starts, s.started(next.Add(1)))
-			time.Sleep(20 * time.Millisecond)
+		var what, limit []turn
+		for round := range *rounds {
+			var taken, starts []time.Duration
+			for range dispatches {
+				taken = append(taken, s.dispatched(next.Add(1)))
+				starts = append(starts, s.started(next.Add(1)))
+				time.Sleep(20 * time.Millisecond)
+			}
+			slices.Sort(taken)
+			slices.Sort(starts)
+			what, limit = append(what, turn{took: taken}), append(limit, turn{took: starts})
+			tell("round %d: %s: %s in the median; StartWorkflow %s", round+1, under.name, what[round].percentile(50), limit[round].percentile(50))
 		}
 		stop()
-		slices.Sort(taken)
-		slices.Sort(starts)
-		what, limit := []turn{{took: taken}}, []turn{{took: starts}}
-		note := fmt.Sprintf("from the hook's answer until the journey runs; %d each, %.0f journeys a second beside; Temporal's StartWorkflow", dispatches, under.perSecond)
+		note := fmt.Sprintf("from the hook's answer until the journey runs; %d each in a round, %.0f journeys a second beside; Temporal's StartWorkflow", dispatches, under.perSecond)
 		write(b, percentile("dispatch_"+under.name+"_p50", 50, what, limit, "≤ 2 × StartWorkflow", func(ratio float64) bool { return ratio <= 2 }, note),
 			percentile("dispatch_"+under.name+"_p99", 99, what, limit, "stated", func(float64) bool { return true }, note))
 	}
