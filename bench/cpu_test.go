@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
-// ticks are the clock ticks a second in which Linux counts processor time.
-const ticks = 100
+// tick is that of the clock in which Linux counts the processor time of processes that
+// have ended.
+const tick = time.Second / 100
 
 // proc is what Linux tells of a process.
 type proc struct {
 	pid, parent int
-	used        int64 // in ticks; own, and of children that have ended
+	used        time.Duration // of the processor; own, and of children that have ended
 }
 
 func processes(t testing.TB) (all []proc) {
@@ -37,15 +39,24 @@ func processes(t testing.TB) (all []proc) {
 		fields := strings.Fields(rest)
 		p.parent, err = strconv.Atoi(fields[1])
 		require.NoError(t, err)
-		for _, field := range fields[11:15] {
+		for _, field := range fields[13:15] {
 			n, err := strconv.ParseInt(field, 10, 64)
 			require.NoError(t, err)
-			p.used += n
+			p.used += time.Duration(n) * tick
 		}
+		var own unix.Timespec
+		if unix.ClockGettime(clockOf(p.pid), &own) != nil {
+			continue // it has ended
+		}
+		p.used += time.Duration(own.Nano())
 		all = append(all, p)
 	}
 	return all
 }
+
+// clockOf is the clock that counts a process's processor time, in nanoseconds:
+// clock_getcpuclockid(3).
+func clockOf(pid int) int32 { return int32(^pid<<3 | 2) } // #nosec G115 -- as Linux reads it
 
 // tree is a process and all that it has started.
 func tree(t testing.TB, root int) (pids []int) {
@@ -73,7 +84,7 @@ func cpu(t testing.TB, roots ...int) (sum time.Duration) {
 		for _, pid := range tree(t, root) {
 			for _, p := range all {
 				if p.pid == pid {
-					sum += time.Duration(p.used) * time.Second / ticks
+					sum += p.used
 				}
 			}
 		}
