@@ -45,13 +45,9 @@ func BenchmarkSizes(b *testing.B) {
 	}
 	var results []Result
 	for _, size := range sizes[1:] {
-		ratios := make([]float64, *rounds)
-		for i := range ratios {
-			ratios[i] = rates[size.name][i] / rates["default"][i]
-		}
 		results = append(results, ofRounds(Result{Name: "size_" + size.name, Unit: "journeys/s", Goal: "stated",
 			Note: fmt.Sprintf("%s; held against the default sizes; %.0f ms each", size.is, slices.Min(costs[size.name]))},
-			rates[size.name], rates["default"], ratios, atLeast(0)))
+			rates[size.name], rates["default"], ratios(rates[size.name], rates["default"]), atLeast(0)))
 	}
 	write(b, results...)
 }

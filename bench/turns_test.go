@@ -90,12 +90,11 @@ func alternateFor(t testing.TB, rounds int, sides ...side) [][]turn {
 
 // against compares rates.
 func against(name, unit string, what, limit []turn, goal string, met func(ratio float64) bool, note string) Result {
-	var rates, limits, ratios []float64
+	var rates, limits []float64
 	for i := range what {
 		rates, limits = append(rates, what[i].perSecond), append(limits, limit[i].perSecond)
-		ratios = append(ratios, what[i].perSecond/limit[i].perSecond)
 	}
-	return ofRounds(Result{Name: name, Unit: unit, Goal: goal, Note: note}, rates, limits, ratios, met)
+	return ofRounds(Result{Name: name, Unit: unit, Goal: goal, Note: note}, rates, limits, ratios(rates, limits), met)
 }
 
 func atLeast(goal float64) func(float64) bool {
@@ -104,12 +103,19 @@ func atLeast(goal float64) func(float64) bool {
 
 // percentile compares how long the slowest take, in milliseconds.
 func percentile(name string, p int, what, limit []turn, goal string, met func(ratio float64) bool, note string) Result {
-	var values, limits, ratios []float64
+	var values, limits []float64
 	for i := range what {
-		w, l := what[i].percentile(p).Seconds()*1000, limit[i].percentile(p).Seconds()*1000
-		values, limits, ratios = append(values, w), append(limits, l), append(ratios, w/l)
+		values, limits = append(values, what[i].percentile(p).Seconds()*1000), append(limits, limit[i].percentile(p).Seconds()*1000)
 	}
-	return ofRounds(Result{Name: name, Unit: "ms", Goal: goal, Note: note}, values, limits, ratios, met)
+	return ofRounds(Result{Name: name, Unit: "ms", Goal: goal, Note: note}, values, limits, ratios(values, limits), met)
+}
+
+// ratios are those of the rounds.
+func ratios(rounds, limits []float64) (all []float64) {
+	for i := range rounds {
+		all = append(all, rounds[i]/limits[i])
+	}
+	return all
 }
 
 // ofRounds fills in what the rounds gave: medians, and the spread of the ratios.

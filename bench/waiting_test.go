@@ -90,13 +90,6 @@ func BenchmarkWaiting(b *testing.B) {
 	write(b, results...)
 }
 
-func ratios(rounds, limits []float64) (all []float64) {
-	for i := range rounds {
-		all = append(all, rounds[i]/limits[i])
-	}
-	return all
-}
-
 // enter lets people leave carts of so many things until so many journeys are in a
 // state, and nothing else is to be done.
 func (s *site) enter(state string, journeys, things int) {
