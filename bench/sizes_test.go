@@ -20,6 +20,7 @@ var sizes = []struct {
 	{"connections_16", "16 connections to Postgres", []string{"SCRIP_DATABASE_MAX_CONNECTIONS=16"}},
 	{"pollers_2", "2 pollers of each kind", []string{"SCRIP_WORKER_POLLERS=2"}},
 	{"pollers_5", "5 pollers of each kind", []string{"SCRIP_WORKER_POLLERS=5"}},
+	{"cached_256", "256 journeys kept in memory", []string{"SCRIP_WORKER_CACHED_WORKFLOWS=256"}},
 	{"cached_1024", "1,024 journeys kept in memory", []string{"SCRIP_WORKER_CACHED_WORKFLOWS=1024"}},
 }
 

@@ -129,7 +129,7 @@ func defaults() *Config {
 		Currency: "EUR",
 		Listen:   "127.0.0.1:8080",
 		Worker: Worker{
-			CachedWorkflows: 256, ConcurrentActivities: 64, Pollers: 16,
+			CachedWorkflows: 48, ConcurrentActivities: 64, Pollers: 16,
 			CallTimeout: 15 * time.Second, ReportTimeout: 5 * time.Second, StepTimeout: 30 * time.Second,
 			VendorBackoff: 5 * time.Second, SettlePause: 30 * time.Second,
 		},
