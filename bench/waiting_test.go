@@ -47,47 +47,55 @@ type use struct {
 	cpu    []float64 // ms/s
 }
 
-// BenchmarkWaiting holds what the processes use while many journeys wait against
-// what they use while none does.
+// BenchmarkWaiting holds what the processes use while many journeys wait against what
+// those of another site, where none waits, use at the same time.
 func BenchmarkWaiting(b *testing.B) {
-	s := openSite(b, waits)
-	parts := []part{{"worker", s.worker.PID()}, {"starter", s.starter.PID()}, {"postgres", s.postgresPID}}
-	measure := func(waiting int) []use {
-		time.Sleep(tidied)
-		uses := make([]use, len(parts))
-		for range *rounds {
-			before := make([]time.Duration, len(parts))
-			for i, part := range parts {
-				before[i] = cpu(s, part.pid)
-			}
-			time.Sleep(*window)
-			for i, part := range parts {
-				spent := cpu(s, part.pid) - before[i]
-				uses[i].cpu = append(uses[i].cpu, spent.Seconds()*1000/window.Seconds())
-				uses[i].memory = append(uses[i].memory, resident(s, part.pid))
-			}
-		}
-		for i, part := range parts {
-			tell("%d waiting: %s: %.1f MB; %.2f ms/s", waiting, part.name, uses[i].memory, uses[i].cpu)
-		}
-		return uses
+	idle, s := openSite(b, waits), openSite(b, waits)
+	for _, each := range []*site{idle, s} {
+		each.enter("ended", *waitingJourneys/10, 1) // what is made once: caches, connections
 	}
-	s.enter("ended", *waitingJourneys/10, 1) // what is made once: caches, connections
-	none := measure(0)
 	var results []Result
 	for _, waiting := range []int{*waitingJourneys / 10, *waitingJourneys} {
 		s.enter("running", waiting, 3)
-		for i, u := range measure(waiting) {
-			name, goal, most := fmt.Sprintf("waiting_%d_%s", waiting, parts[i].name), "stated", math.Inf(1)
-			if parts[i].name == "worker" {
+		time.Sleep(tidied)
+		parts, limits := s.parts(), idle.parts()
+		uses := measure(b, append(parts, limits...))
+		for i, part := range parts {
+			use, limit := uses[i], uses[len(parts)+i]
+			tell("%d waiting: %s: %.1f MB; %.2f ms/s; none: %.1f MB; %.2f ms/s", waiting, part.name, use.memory, use.cpu, limit.memory, limit.cpu)
+			name, goal, most := fmt.Sprintf("waiting_%d_%s", waiting, part.name), "stated", math.Inf(1)
+			if part.name == "worker" {
 				goal, most = "≤ 1.1 × none waiting", 1.1
 			}
 			met := func(ratio float64) bool { return ratio <= most }
-			results = append(results, ofRounds(Result{Name: name + "_memory", Unit: "MB", Goal: goal, Note: "none waiting"}, u.memory, none[i].memory, ratios(u.memory, none[i].memory), met),
-				ofRounds(Result{Name: name + "_cpu", Unit: "ms/s", Goal: goal, Note: "none waiting"}, u.cpu, none[i].cpu, ratios(u.cpu, none[i].cpu), met))
+			results = append(results, ofRounds(Result{Name: name + "_memory", Unit: "MB", Goal: goal, Note: "none waiting"}, use.memory, limit.memory, ratios(use.memory, limit.memory), met),
+				ofRounds(Result{Name: name + "_cpu", Unit: "ms/s", Goal: goal, Note: "none waiting"}, use.cpu, limit.cpu, ratios(use.cpu, limit.cpu), met))
 		}
 	}
 	write(b, results...)
+}
+
+func (s *site) parts() []part {
+	return []part{{"worker", s.worker.PID()}, {"starter", s.starter.PID()}, {"postgres", s.postgresPID}}
+}
+
+// measure gives what each process uses, all in the same windows: of two turns each, so
+// that as many of Go's collections, one in two minutes, fall in each.
+func measure(t testing.TB, parts []part) []use {
+	uses := make([]use, len(parts))
+	for range *rounds {
+		before := make([]time.Duration, len(parts))
+		for i, part := range parts {
+			before[i] = cpu(t, part.pid)
+		}
+		time.Sleep(2 * *window)
+		for i, part := range parts {
+			spent := cpu(t, part.pid) - before[i]
+			uses[i].cpu = append(uses[i].cpu, spent.Seconds()*1000/(2*window.Seconds()))
+			uses[i].memory = append(uses[i].memory, resident(t, part.pid))
+		}
+	}
+	return uses
 }
 
 // enter lets people leave carts of so many things until so many journeys are in a
