@@ -206,7 +206,7 @@ func BenchmarkJourney(b *testing.B) {
 		return append([]part{{"postgres", s.postgresPID}, {"temporal", s.server.PID()}}, more...)
 	}
 	var next atomic.Int64
-	var rates, limits, rateRatios, costs, bareCosts, costRatios []float64
+	var rates, limits, costs, bareCosts []float64
 	for round := range *rounds {
 		both := make([]flow, 2)
 		for i := range both {
@@ -219,11 +219,10 @@ func BenchmarkJourney(b *testing.B) {
 		journey, limit := both[0], both[1]
 		tell("round %d: journeys %.1f a second, %.1f ms each; bare %.1f a second, %.1f ms each", round+1, journey.perSecond, journey.milliseconds(), limit.perSecond, limit.milliseconds())
 		rates, limits = append(rates, journey.perSecond), append(limits, limit.perSecond)
-		rateRatios = append(rateRatios, journey.perSecond/limit.perSecond)
 		costs, bareCosts = append(costs, journey.milliseconds()), append(bareCosts, limit.milliseconds())
-		costRatios = append(costRatios, limit.milliseconds()/journey.milliseconds())
 	}
 	const against = "scrip serve; hook, code, mail through sendgrid-go, delivery webhook, wait, redemption hook, end; a bare workflow of two no-op activities, a timer and a signal, with the SDK's settings"
-	write(b, ofRounds(Result{Name: "journey", Unit: "journeys/s", Goal: "≥ 1.2 of bare workflows", Note: against}, rates, limits, rateRatios, atLeast(1.2)),
-		ofRounds(Result{Name: "journey_cpu", Unit: "ms", Goal: "bare workflows cost ≥ 1.2 as much", Note: "processor time of Postgres, Temporal and scrip serve for one; the ratio is bare to journey"}, costs, bareCosts, costRatios, atLeast(1.2)))
+	cost := ofRounds(Result{Name: "journey_cpu", Unit: "ms", Goal: "bare workflows cost ≥ 1.2 as much", Note: "processor time of Postgres, Temporal and scrip serve for one; the ratio is bare to journey"}, bareCosts, costs, atLeast(1.2))
+	cost.Value, cost.Limit = cost.Limit, cost.Value
+	write(b, ofRounds(Result{Name: "journey", Unit: "journeys/s", Goal: "≥ 1.2 of bare workflows", Note: against}, rates, limits, atLeast(1.2)), cost)
 }

@@ -48,7 +48,7 @@ func BenchmarkSizes(b *testing.B) {
 	for _, size := range sizes[1:] {
 		results = append(results, ofRounds(Result{Name: "size_" + size.name, Unit: "journeys/s", Goal: "stated",
 			Note: fmt.Sprintf("%s; held against the default sizes; %.0f ms each", size.is, slices.Min(costs[size.name]))},
-			rates[size.name], rates["default"], ratios(rates[size.name], rates["default"]), atLeast(0)))
+			rates[size.name], rates["default"], atLeast(0)))
 	}
 	write(b, results...)
 }

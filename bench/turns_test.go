@@ -94,7 +94,7 @@ func against(name, unit string, what, limit []turn, goal string, met func(ratio 
 	for i := range what {
 		rates, limits = append(rates, what[i].perSecond), append(limits, limit[i].perSecond)
 	}
-	return ofRounds(Result{Name: name, Unit: unit, Goal: goal, Note: note}, rates, limits, ratios(rates, limits), met)
+	return ofRounds(Result{Name: name, Unit: unit, Goal: goal, Note: note}, rates, limits, met)
 }
 
 func atLeast(goal float64) func(float64) bool {
@@ -107,19 +107,15 @@ func percentile(name string, p int, what, limit []turn, goal string, met func(ra
 	for i := range what {
 		values, limits = append(values, what[i].percentile(p).Seconds()*1000), append(limits, limit[i].percentile(p).Seconds()*1000)
 	}
-	return ofRounds(Result{Name: name, Unit: "ms", Goal: goal, Note: note}, values, limits, ratios(values, limits), met)
-}
-
-// ratios are those of the rounds.
-func ratios(rounds, limits []float64) (all []float64) {
-	for i := range rounds {
-		all = append(all, rounds[i]/limits[i])
-	}
-	return all
+	return ofRounds(Result{Name: name, Unit: "ms", Goal: goal, Note: note}, values, limits, met)
 }
 
 // ofRounds fills in what the rounds gave: medians, and the spread of the ratios.
-func ofRounds(r Result, values, limits, ratios []float64, met func(ratio float64) bool) Result {
+func ofRounds(r Result, values, limits []float64, met func(ratio float64) bool) Result {
+	ratios := make([]float64, len(values))
+	for i := range values {
+		ratios[i] = values[i] / limits[i]
+	}
 	r.Value, _, _ = median(values)
 	r.Limit, _, _ = median(limits)
 	r.Ratio, r.Least, r.Most = median(ratios)

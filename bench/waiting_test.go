@@ -61,15 +61,15 @@ func BenchmarkWaiting(b *testing.B) {
 		parts, limits := s.parts(), idle.parts()
 		uses := measure(b, append(parts, limits...))
 		for i, part := range parts {
-			use, limit := uses[i], uses[len(parts)+i]
-			tell("%d waiting: %s: %.1f MB; %.2f ms/s; none: %.1f MB; %.2f ms/s", waiting, part.name, use.memory, use.cpu, limit.memory, limit.cpu)
+			used, limit := uses[i], uses[len(parts)+i]
+			tell("%d waiting: %s: %.1f MB; %.2f ms/s; none: %.1f MB; %.2f ms/s", waiting, part.name, used.memory, used.cpu, limit.memory, limit.cpu)
 			name, goal, most := fmt.Sprintf("waiting_%d_%s", waiting, part.name), "stated", math.Inf(1)
 			if part.name == "worker" {
 				goal, most = "≤ 1.1 × none waiting", 1.1
 			}
 			met := func(ratio float64) bool { return ratio <= most }
-			results = append(results, ofRounds(Result{Name: name + "_memory", Unit: "MB", Goal: goal, Note: "none waiting"}, use.memory, limit.memory, ratios(use.memory, limit.memory), met),
-				ofRounds(Result{Name: name + "_cpu", Unit: "ms/s", Goal: goal, Note: "none waiting"}, use.cpu, limit.cpu, ratios(use.cpu, limit.cpu), met))
+			results = append(results, ofRounds(Result{Name: name + "_memory", Unit: "MB", Goal: goal, Note: "none waiting"}, used.memory, limit.memory, met),
+				ofRounds(Result{Name: name + "_cpu", Unit: "ms/s", Goal: goal, Note: "none waiting"}, used.cpu, limit.cpu, met))
 		}
 	}
 	write(b, results...)
