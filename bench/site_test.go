@@ -35,10 +35,10 @@ import (
 type site struct {
 	testing.TB
 	*store.Store
-	dir, base, temporal string
-	secrets             sandbox.Secrets
-	client              client.Client
-	environment         []string
+	dir, program, base, temporal string
+	secrets                      sandbox.Secrets
+	client                       client.Client
+	environment                  []string
 
 	server, starter, worker *process.Process // server is Temporal's; worker is nil where the starter is both
 	postgresPID             int
@@ -102,6 +102,11 @@ func prepareSite(t testing.TB, files map[string]string) *site {
 		}
 		_ = os.RemoveAll(dir)
 	})
+	// Of a program that two sites ran, each would seem to hold half.
+	s.program = filepath.Join(dir, "scrip")
+	program, err := os.ReadFile(world.Binary(t))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.program, program, 0o700)) // #nosec G306 -- it is run
 	settings := maps.Clone(onSite)
 	if *statements {
 		settings["shared_preload_libraries"], settings["pg_stat_statements.track_planning"] = "pg_stat_statements", "on"
@@ -199,7 +204,7 @@ func (s *site) project(files map[string]string) {
 
 // scrip runs a command and gives what it prints.
 func (s *site) scrip(args ...string) string {
-	command := exec.Command(world.Binary(s), args...)
+	command := exec.Command(s.program, args...)
 	command.Env = s.environment
 	var refused strings.Builder
 	command.Stderr = &refused
@@ -211,7 +216,7 @@ func (s *site) scrip(args ...string) string {
 // run starts a process and waits until it answers.
 func (s *site) run(role string) *process.Process {
 	s.Helper()
-	p, err := process.Start(process.Command{Name: role, Path: world.Binary(s), Args: []string{role}, Env: s.environment, LogFile: filepath.Join(s.dir, role+".log")})
+	p, err := process.Start(process.Command{Name: role, Path: s.program, Args: []string{role}, Env: s.environment, LogFile: filepath.Join(s.dir, role+".log")})
 	require.NoError(s, err)
 	s.Cleanup(func() { _ = p.Stop(time.Minute) })
 	address := s.base

@@ -142,6 +142,22 @@ func TestNewKey_SaysWhatIsWrongWithoutRepeatingTheSecret(t *testing.T) {
 	}
 }
 
+// bursts is a value whose decoding panics.
+type bursts struct{}
+
+func (*bursts) UnmarshalJSON([]byte) error { panic("burst") }
+
+func TestConverter_APanicInAWorkflowsDecodingReachesTheWorkflow(t *testing.T) {
+	t.Parallel()
+	in := codec.Converter(codec.New()).(converter.ContextAware).WithWorkflowContext(nil)
+	sent := payload(t, "text")
+	require.PanicsWithValue(t, "burst", func() { _ = in.FromPayload(sent, &bursts{}) })
+	require.PanicsWithValue(t, "burst", func() { _ = in.FromPayloads(&commonpb.Payloads{Payloads: []*commonpb.Payload{sent}}, &bursts{}) })
+	var text string
+	require.NoError(t, in.FromPayload(sent, &text))
+	require.Equal(t, "text", text)
+}
+
 func BenchmarkCodec_AJourneysInput(b *testing.B) {
 	c := codec.New(key(b, "2026", secret()))
 	in := payload(b, string(bytes.Repeat([]byte("x"), 4000)))

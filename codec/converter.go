@@ -3,6 +3,7 @@ package codec
 import (
 	"context"
 	"errors"
+	"sync"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
@@ -30,11 +31,27 @@ func (d dataConverter) WithContext(context.Context) converter.DataConverter { re
 type waiting struct{ converter.DataConverter }
 
 func (w waiting) FromPayload(payload *commonpb.Payload, into any) error {
-	return readable(w.DataConverter.FromPayload(payload, into))
+	return readable(aside(func() error { return w.DataConverter.FromPayload(payload, into) }))
 }
 
 func (w waiting) FromPayloads(payloads *commonpb.Payloads, into ...any) error {
-	return readable(w.DataConverter.FromPayloads(payloads, into...))
+	return readable(aside(func() error { return w.DataConverter.FromPayloads(payloads, into...) }))
+}
+
+// aside decodes on a stack of its own. Taking JSON apart goes deep: a journey that did
+// it on its own stack would wait with one of twice the size.
+func aside(decode func() error) (err error) {
+	var panicked any
+	var decoding sync.WaitGroup
+	decoding.Go(func() {
+		defer func() { panicked = recover() }()
+		err = decode()
+	})
+	decoding.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
 }
 
 func readable(err error) error {

@@ -25,7 +25,7 @@ type Options struct {
 	// tasks, to which the first attempt of every send belongs), and twice as many
 	// workflow tasks.
 	Activities int
-	// CachedJourneys is how many journeys are kept ready in memory, at some 34 kB
+	// CachedJourneys is how many journeys are kept ready in memory, at some 23 kB
 	// each; others are replayed when they wake.
 	CachedJourneys int
 	// Pollers is how many requests for workflow tasks wait at Temporal, and as many for

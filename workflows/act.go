@@ -59,15 +59,12 @@ func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Tim
 		return local(ctx, step.Says, do, in)
 	}
 	actCtx, cancel := workflow.WithCancel(ctx)
-	defer cancel()
 	running := act(actCtx, step.Says, do, in)
 	_, err := j.block(ctx, block{says: step.Says, ready: running.IsReady, busy: true})
+	interrupted := !running.IsReady()
+	cancel() // as in sleep
 	if err != nil {
 		return activities.Result{}, err
-	}
-	interrupted := !running.IsReady()
-	if interrupted {
-		cancel()
 	}
 	result, err := running.Get(ctx)
 	if err != nil && interrupted && j.left() && leaves(ctx, err) {

@@ -22,48 +22,42 @@ type inbox struct {
 	exit    *ExitRequest
 	byHand  []activities.ByHandInput
 	retimed bool
-
-	channels []func() bool
 }
 
-// listen prepares the channels of all signals. They are read by hear, on the main
-// line, so that nothing that has come can be overlooked when the journey ends or
-// continues as new.
-func (j *journey) listen(ctx workflow.Context) {
-	j.inbox.channels = []func() bool{
-		on(ctx, SignalEvents, j.keep),
-		on(ctx, SignalExpiry, func(c ExpiryChange) { j.state.Expiry, j.inbox.retimed = c.At, true }),
-		on(ctx, SignalTrigger, func(struct{}) {}),
-		on(ctx, SignalRedeemed, func(r Redeemed) { j.byHand(event.CodeRedeemed, r.Order) }),
-		on(ctx, SignalApplied, func(struct{}) { j.byHand(event.CodeApplied, "") }),
-		on(ctx, SignalExit, func(r ExitRequest) { j.inbox.exit = &r }),
-		on(ctx, SignalSkip, func(struct{}) { j.inbox.skips++ }),
-		on(ctx, SignalPause, func(struct{}) { j.state.Paused = true }),
-		on(ctx, SignalResume, func(struct{}) { j.state.Paused = false; j.inbox.resumes++ }),
+// hear takes in all signals that have come, on the main line, so that nothing can be
+// overlooked when the journey ends or continues as new. A signal only sets state; the
+// main line acts on it. A signal's channel is made when the first one comes: a journey
+// that waits needs none of them.
+func (j *journey) hear(ctx workflow.Context) {
+	came := workflow.GetUnhandledSignalNames(ctx)
+	if len(came) == 0 {
+		return
 	}
+	on(ctx, j, came, SignalEvents, j.keep)
+	on(ctx, j, came, SignalExpiry, func(c ExpiryChange) { j.state.Expiry, j.inbox.retimed = c.At, true })
+	on(ctx, j, came, SignalTrigger, func(struct{}) {})
+	on(ctx, j, came, SignalRedeemed, func(r Redeemed) { j.byHand(event.CodeRedeemed, r.Order) })
+	on(ctx, j, came, SignalApplied, func(struct{}) { j.byHand(event.CodeApplied, "") })
+	on(ctx, j, came, SignalExit, func(r ExitRequest) { j.inbox.exit = &r })
+	on(ctx, j, came, SignalSkip, func(struct{}) { j.inbox.skips++ })
+	on(ctx, j, came, SignalPause, func(struct{}) { j.state.Paused = true })
+	on(ctx, j, came, SignalResume, func(struct{}) { j.state.Paused = false; j.inbox.resumes++ })
 }
 
-// on gives a function that hands the next waiting signal of a name to set. A signal
-// without input, as a person may send it, gives the zero payload.
-func on[P any](ctx workflow.Context, name string, set func(P)) func() bool {
+// on hands the signals of a name to set. A signal without input, as a person may send
+// it, gives the zero payload.
+func on[P any](ctx workflow.Context, j *journey, came []string, name string, set func(P)) {
+	if !slices.Contains(came, name) {
+		return
+	}
 	channel := workflow.GetSignalChannel(ctx, name)
-	return func() bool {
+	for {
 		var payload P
 		if !channel.ReceiveAsync(&payload) {
-			return false
+			return
 		}
 		set(payload)
-		return true
-	}
-}
-
-// hear takes in all signals that have come. A signal only sets state; the main
-// line acts on it.
-func (j *journey) hear() {
-	for _, next := range j.inbox.channels {
-		for next() {
-			j.inbox.heard++
-		}
+		j.inbox.heard++
 	}
 }
 
@@ -99,8 +93,8 @@ func (j *journey) recordByHand(ctx workflow.Context) error {
 // the await under way have the first choice, then the exits. What nothing takes is
 // kept for a later await. It gives the arm that was taken, or -1; an exit that was
 // taken is in j.exit.
-func (j *journey) take(arms []campaign.Arm) int {
-	j.hear()
+func (j *journey) take(ctx workflow.Context, arms []campaign.Arm) int {
+	j.hear(ctx)
 	if j.exit != nil {
 		return -1
 	}

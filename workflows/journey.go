@@ -46,7 +46,6 @@ func newJourney(ctx workflow.Context, in JourneyInput) (*journey, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.listen(ctx)
 	return j, nil
 }
 
@@ -123,9 +122,9 @@ func (j *journey) do(ctx workflow.Context, step campaign.Step) (int, error) {
 // unless the step is an await, whose arms come first, and a pause is kept.
 func (j *journey) beforeStep(ctx workflow.Context, step campaign.Step) error {
 	if step.Do != campaign.Await {
-		j.take(nil)
+		j.take(ctx, nil)
 	}
-	j.hear()
+	j.hear(ctx)
 	if err := j.recordByHand(ctx); err != nil || !j.state.Paused || j.exit != nil {
 		return err
 	}
@@ -152,7 +151,7 @@ func (j *journey) left() bool { return j.exit != nil && !j.exiting }
 // than what it closed with, so it looks again before it returns.
 func (j *journey) finish(ctx workflow.Context, outcome string) (JourneyResult, error) {
 	for {
-		j.hear()
+		j.hear(ctx)
 		heard := j.inbox.heard
 		result, err := local(ctx, "end as "+outcome, hands.Finish, activities.FinishInput{
 			Journey: j.id, Outcome: outcome, Step: j.status.Step, Remarks: j.state.Remarks,
@@ -166,7 +165,7 @@ func (j *journey) finish(ctx workflow.Context, outcome string) (JourneyResult, e
 				return JourneyResult{}, err
 			}
 		}
-		if j.take(nil); j.inbox.heard == heard {
+		if j.take(ctx, nil); j.inbox.heard == heard {
 			j.status = Status{Outcome: result.Outcome}
 			workflow.SetCurrentDetails(ctx, "ended: "+result.Outcome)
 			return JourneyResult{Outcome: result.Outcome}, nil

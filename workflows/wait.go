@@ -157,7 +157,7 @@ func (j *journey) block(ctx workflow.Context, b block) (int, error) {
 	taken := -1
 	done := func() bool {
 		if taken < 0 {
-			taken = j.take(b.arms)
+			taken = j.take(ctx, b.arms)
 		}
 		return taken >= 0 || j.left() || b.ready()
 	}
@@ -189,9 +189,10 @@ func (j *journey) sleep(ctx workflow.Context, says string, rest time.Duration, d
 		return workflow.Await(ctx, done)
 	}
 	timerCtx, cancel := workflow.WithCancel(ctx)
-	defer cancel()
 	timer := workflow.NewTimerWithOptions(timerCtx, rest, workflow.TimerOptions{Summary: says})
-	return workflow.Await(ctx, func() bool { return done() || timer.IsReady() })
+	err := workflow.Await(ctx, func() bool { return done() || timer.IsReady() })
+	cancel() // not deferred: a worker that drops a waiting journey from memory runs what is, and to cancel panics there
+	return err
 }
 
 // tell says in the UI and to the query where the journey stands.
