@@ -62,7 +62,7 @@ func (j *journey) attempt(ctx workflow.Context, step campaign.Step, due time.Tim
 	running := act(actCtx, step.Says, do, in)
 	_, err := j.block(ctx, block{says: step.Says, ready: running.IsReady, busy: true})
 	interrupted := !running.IsReady()
-	cancel() // as in sleep
+	cancel() // what still runs; not deferred, as in sleep
 	if err != nil {
 		return activities.Result{}, err
 	}
